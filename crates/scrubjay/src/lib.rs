@@ -1,6 +1,8 @@
 //! scrubjay
 mod clock;
 mod error;
+mod key;
+pub mod near;
 mod operation;
 mod parameters;
 pub mod serializer;
@@ -9,6 +11,8 @@ mod ttl;
 pub use self::{
     clock::{Clock, Moment},
     error::{Error, ErrorKind, Result, Retryable},
+    key::{Key, KeyBuilder, KeyLayout, QualifiedKey},
+    near::Memory,
     operation::Operation,
     parameters::Parameters,
     ttl::{Remaining, Ttl},

@@ -1,0 +1,225 @@
+//! Keys: what callers give ([`Key`]), and the one function that maps (namespace, key) to what a server sees.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::{Error, Result};
+
+/// A key, borrowed or owned.
+///
+/// Every verb takes `impl Into<Key>`: a `&str` costs nothing, a `String` is moved.
+#[derive(Clone, Debug)]
+pub struct Key<'a>(Cow<'a, str>);
+
+impl Key<'_> {
+    /// The key's text.
+    #[inline]
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'a> From<&'a str> for Key<'a> {
+    #[inline]
+    fn from(key: &'a str) -> Self {
+        Self(Cow::Borrowed(key))
+    }
+}
+
+impl<'a> From<&'a String> for Key<'a> {
+    #[inline]
+    fn from(key: &'a String) -> Self {
+        Self(Cow::Borrowed(key))
+    }
+}
+
+impl From<String> for Key<'_> {
+    #[inline]
+    fn from(key: String) -> Self {
+        Self(Cow::Owned(key))
+    }
+}
+
+impl<'a> From<Cow<'a, str>> for Key<'a> {
+    fn from(key: Cow<'a, str>) -> Self {
+        Self(key)
+    }
+}
+
+impl<'a> From<&'a Key<'_>> for Key<'a> {
+    fn from(key: &'a Key<'_>) -> Self {
+        Self(Cow::Borrowed(&key.0))
+    }
+}
+
+/// A key inside a namespace; the empty namespace is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct QualifiedKey<'a> {
+    /// The namespace, empty for none.
+    pub namespace: &'a str,
+    /// The key.
+    pub key: &'a str,
+}
+
+impl<'a> From<&'a str> for QualifiedKey<'a> {
+    #[inline]
+    fn from(key: &'a str) -> Self {
+        Self { namespace: "", key }
+    }
+}
+
+/// How a namespace and a key become one key on the wire.
+///
+/// | layout | namespace `main`, key `user:42` | who writes it |
+/// |---|---|---|
+/// | [`Namespaced`](Self::Namespaced) | `main:user:42` | scrubjay; aiocache and pycached on Redis |
+/// | [`Verbatim`](Self::Verbatim) | `main:user:42` | aiocache and pycached on Redis, namespaces with a `:` in them |
+/// | [`Concatenated`](Self::Concatenated) | `mainuser:42` | cachetory's prefix; aiocache on memcached |
+///
+/// Without a namespace every layout sends the key as it is: such a cache sees the server's keys, other namespaces' too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyLayout {
+    /// `namespace:key`, where `%`, `:` and control characters of the namespace, and nothing else, are percent-encoded: two
+    /// different pairs never meet, and a namespace can be cleared.
+    #[default]
+    Namespaced,
+    /// `namespace:key` with the namespace as it is. `a:b` + `c` meets `a` + `b:c`, so `clear` is unsupported.
+    Verbatim,
+    /// `namespacekey`. `a` + `bc` meets `ab` + `c`, so `clear` is unsupported.
+    Concatenated,
+}
+
+/// What a namespace must not show on the wire: the separator, the escape, and what would read as something else in a log.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b':').add(b'%').add(b' ');
+
+impl KeyLayout {
+    /// The names by which a URL or a configuration calls a layout; the Python libraries' names stand for the layout that
+    /// each writes.
+    pub const NAMES: [(&'static str, Self); 8] = [
+        ("namespaced", Self::Namespaced),
+        ("verbatim", Self::Verbatim),
+        ("concatenated", Self::Concatenated),
+        ("aiocache-redis", Self::Verbatim),
+        ("aiocache-memcached", Self::Concatenated),
+        ("pycached-redis", Self::Verbatim),
+        ("pycached-memcached", Self::Concatenated),
+        ("cachetory", Self::Concatenated),
+    ];
+
+    /// The layout called `name`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config), listing the known names.
+    pub fn by_name(name: &str) -> Result<Self> {
+        let found = Self::NAMES.iter().find(|(known, _)| *known == name);
+        found.map(|(_, layout)| *layout).ok_or_else(|| {
+            let known = Self::NAMES.map(|(name, _)| name).join(", ");
+            Error::config(format!("unknown key layout `{name}`; known: {known}"))
+        })
+    }
+
+    /// The key on the wire: every verb's, and the only place where it is made.
+    ///
+    /// ```
+    /// use scrubjay::{KeyLayout, QualifiedKey};
+    ///
+    /// let wire = |namespace, key| KeyLayout::Namespaced.wire(QualifiedKey { namespace, key }).into_owned();
+    /// assert_eq!(wire("test", "user:42"), "test:user:42");
+    /// assert_eq!(wire("a:b", "c"), "a%3Ab:c");
+    /// assert_eq!(wire("a", "b:c"), "a:b:c");
+    /// ```
+    #[must_use]
+    pub fn wire(self, key: QualifiedKey<'_>) -> Cow<'_, str> {
+        if key.namespace.is_empty() {
+            return Cow::Borrowed(key.key);
+        }
+        let mut wire = self.prefix(key.namespace);
+        wire.push_str(key.key);
+        Cow::Owned(wire)
+    }
+
+    /// What every wire key of `namespace` starts with, if no other namespace's keys can start with it too.
+    pub(crate) fn exclusive_prefix(self, namespace: &str) -> Option<String> {
+        (self == Self::Namespaced).then(|| self.prefix(namespace))
+    }
+
+    fn prefix(self, namespace: &str) -> String {
+        match self {
+            Self::Namespaced => format!("{}:", utf8_percent_encode(namespace, ESCAPED)),
+            Self::Verbatim => format!("{namespace}:"),
+            Self::Concatenated => namespace.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for KeyLayout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Namespaced => "namespaced",
+            Self::Verbatim => "verbatim",
+            Self::Concatenated => "concatenated",
+        })
+    }
+}
+
+/// Maps a caller's key to the cache's, before namespace and layout; the same for every verb and tier.
+///
+/// It must be deterministic. Two keys that it maps to one share an entry.
+#[derive(Clone)]
+pub struct KeyBuilder(Arc<dyn Fn(&str) -> String + Send + Sync>);
+
+impl KeyBuilder {
+    /// A key builder that calls `build`.
+    pub fn new(build: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        Self(Arc::new(build))
+    }
+
+    pub(crate) fn build(&self, key: &str) -> String {
+        (self.0)(key)
+    }
+}
+
+impl fmt::Debug for KeyBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyBuilder")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn different_pairs_never_meet_on_the_wire(pairs in prop::collection::vec(("[a:% é]{1,3}", "[a:% 3A]{0,4}"), 2..50)) {
+            let mut seen = HashMap::new();
+            for (namespace, key) in &pairs {
+                let wire = KeyLayout::Namespaced.wire(QualifiedKey { namespace, key }).into_owned();
+                let first = seen.entry(wire.clone()).or_insert((namespace, key));
+                prop_assert_eq!(*first, (namespace, key), "both are {} on the wire", wire);
+            }
+        }
+
+        #[test]
+        fn no_other_namespace_starts_with_a_namespace_prefix(one in "[a:%]{1,3}", other in "[a:%]{1,3}", key in "[a:%]{0,4}") {
+            prop_assume!(one != other);
+            let prefix = KeyLayout::Namespaced.exclusive_prefix(&one).unwrap();
+            let wire = KeyLayout::Namespaced.wire(QualifiedKey { namespace: &other, key: &key });
+            prop_assert!(!wire.starts_with(&prefix));
+        }
+    }
+
+    #[test]
+    fn layouts_are_found_by_name() {
+        assert_eq!(KeyLayout::by_name("cachetory").unwrap(), KeyLayout::Concatenated);
+        let error = KeyLayout::by_name("nested").unwrap_err().to_string();
+        assert!(error.contains("`nested`") && error.contains("aiocache-redis"), "{error}");
+    }
+}
