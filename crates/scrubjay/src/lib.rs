@@ -1,12 +1,14 @@
 //! scrubjay
 mod clock;
 mod error;
+pub mod far;
 mod key;
 pub mod near;
 mod operation;
 mod parameters;
 pub mod serializer;
 mod ttl;
+mod url;
 
 pub use self::{
     clock::{Clock, Moment},

@@ -40,6 +40,15 @@ impl Parameters {
         self.given.insert(name.into(), value.into());
     }
 
+    /// Adds an option unless one of that name is there; says whether it did.
+    pub fn insert_new(&mut self, name: &str, value: &str) -> bool {
+        let new = !self.given.contains_key(name);
+        if new {
+            self.insert(name, value);
+        }
+        new
+    }
+
     /// Takes the option `name` as text.
     pub fn take_text(&mut self, name: &str) -> Option<String> {
         self.known.insert(name.to_owned());

@@ -17,7 +17,7 @@ use super::{
     janitor,
     shard::{Departed, Entry, Fresh, Shard},
 };
-use crate::{Clock, Moment, Remaining, key::QualifiedKey};
+use crate::{Clock, Error, Moment, Parameters, Remaining, Result, key::QualifiedKey};
 
 /// Entries that a cache holds when nobody says how many.
 const DEFAULT_CAPACITY: u64 = 10_000;
@@ -457,6 +457,23 @@ impl<V> Builder<V> {
     pub fn weigher(mut self, weigher: impl Fn(&str, &V) -> u32 + Send + Sync + 'static) -> Self {
         self.weigher = Some(Arc::new(weigher));
         self
+    }
+
+    /// Takes the bound from the option `name`: a number of entries, or `unbounded`.
+    pub(crate) fn bounded_by(mut self, parameters: &mut Parameters, name: &str) -> Result<Self> {
+        match parameters.take_text(name).as_deref() {
+            None => {}
+            Some("unbounded") => self.capacity = None,
+            Some(text) => match text.parse() {
+                Ok(capacity) if capacity > 0 => self.capacity = Some(capacity),
+                _ => {
+                    return Err(Error::config(format!(
+                        "option `{name}`: expected a number of entries or `unbounded`, found {text:?}"
+                    )));
+                }
+            },
+        }
+        Ok(self)
     }
 
     /// Reads the time from `clock`.

@@ -1,0 +1,29 @@
+//! The far tier: stores of bytes behind one port.
+//!
+//! [`Store`] is the port that implementors write with plain `async fn`s; [`AnyStore`] is its boxed twin that the engine and
+//! the [`layer`]s hold. [`MemoryStore`] and [`DummyStore`] live in this process. A store never sees a value's type, a
+//! namespace or a serializer: only wire keys and bytes.
+
+mod any;
+mod call;
+mod capability;
+mod dummy;
+mod info;
+pub mod layer;
+mod memory;
+mod registry;
+mod store;
+mod timer;
+
+pub use self::{
+    any::{Answer, AnyStore},
+    call::{Call, Change, Found, Item, Reply, Scope, Token, Want},
+    capability::Capability,
+    dummy::DummyStore,
+    info::StoreInfo,
+    memory::MemoryStore,
+    registry::{StoreConfig, from_url, register},
+    store::Store,
+};
+pub(crate) use self::{info::Endpoint, registry::known_schemes};
+pub use crate::url::{Host, Secret};

@@ -1,0 +1,188 @@
+//! Stores by URL scheme: the built-in ones and users' own.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use parking_lot::RwLock;
+
+use super::{AnyStore, DummyStore, MemoryStore, layer};
+use crate::{
+    Error, Parameters, Result,
+    near::Memory,
+    url::{Host, Secret, Url},
+};
+
+/// What a scheme's factory builds a store from: the parts of a URL, or the same by setters.
+///
+/// ```
+/// use scrubjay::far::StoreConfig;
+///
+/// let store = StoreConfig::new("memory").option("max-entries", "500").build()?;
+/// assert_eq!(store.to_string(), "memory");
+/// # Ok::<(), scrubjay::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StoreConfig {
+    /// The URL scheme.
+    pub scheme: String,
+    /// The servers, in order. Empty for the store's default host.
+    pub hosts: Vec<Host>,
+    /// The path: a database number, or a socket.
+    pub path: String,
+    /// The user's name.
+    pub user: Option<String>,
+    /// The password.
+    pub password: Option<Secret>,
+    /// How long a call may take that does not say so itself; `None` for the default of a second.
+    pub timeout: Option<Duration>,
+    /// The options that are the store's own. A factory takes those it knows.
+    pub parameters: Parameters,
+}
+
+impl StoreConfig {
+    /// The store of `scheme` with the field's defaults for all else.
+    #[must_use]
+    pub fn new(scheme: impl Into<String>) -> Self {
+        Self {
+            scheme: scheme.into(),
+            hosts: Vec::new(),
+            path: String::new(),
+            user: None,
+            password: None,
+            timeout: None,
+            parameters: Parameters::new(),
+        }
+    }
+
+    /// Adds a server; without a port the store's default one is meant.
+    #[must_use]
+    pub fn host(mut self, name: impl Into<String>, port: Option<u16>) -> Self {
+        self.hosts.push(Host { name: name.into(), port });
+        self
+    }
+
+    /// Chooses the database.
+    #[must_use]
+    pub fn db(mut self, db: u32) -> Self {
+        self.path = format!("/{db}");
+        self
+    }
+
+    /// Logs in as `user`.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// Logs in with `password`, which no output shows.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<Secret>) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// How long a call may take that does not say so itself.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Gives one of the store's own options (`pool`, `max-entries`), as a URL's query would.
+    #[must_use]
+    pub fn option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.parameters.insert(name, value);
+        self
+    }
+
+    /// The store.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an unknown scheme or option, listing what is known.
+    pub fn build(mut self) -> Result<AnyStore> {
+        let store = self.build_with_options_left()?;
+        self.parameters.finish(&self.scheme)?;
+        Ok(store)
+    }
+
+    /// The store with its layers; options that it does not know stay in `parameters`, for the cache around it.
+    pub(crate) fn build_with_options_left(&mut self) -> Result<AnyStore> {
+        let factory = find(&self.scheme)?;
+        let layers = self.parameters.take_text("layers").unwrap_or_default();
+        let store = factory(self)?;
+        layer::stack(&layers, &mut self.parameters, store)
+    }
+
+    /// Refuses what means nothing to a store in this process.
+    fn nowhere(&self) -> Result<()> {
+        let elsewhere = !self.hosts.is_empty() || self.path.len() > 1 || self.user.is_some() || self.password.is_some();
+        match elsewhere {
+            true => Err(Error::config(format!("{}:// takes no host, path, user or password", self.scheme))),
+            false => Ok(()),
+        }
+    }
+}
+
+impl From<Url> for StoreConfig {
+    fn from(url: Url) -> Self {
+        let Url { scheme, user, password, hosts, path, parameters } = url;
+        Self { scheme, hosts, path, user, password, timeout: None, parameters }
+    }
+}
+
+/// Builds a store alone, with its `layers=`, from a URL: `redis://localhost:6379/1?layers=retry+breaker`.
+///
+/// # Errors
+/// [`ErrorKind::Config`](crate::ErrorKind::Config), listing what is known where a name is not.
+pub fn from_url(url: &str) -> Result<AnyStore> {
+    StoreConfig::from(Url::parse(url)?).build()
+}
+
+/// Makes `scheme://` build stores by `factory`, which takes its options out of [`StoreConfig::parameters`].
+///
+/// # Errors
+/// [`ErrorKind::Config`](crate::ErrorKind::Config) if the scheme is taken.
+pub fn register(
+    scheme: &str,
+    factory: impl Fn(&mut StoreConfig) -> Result<AnyStore> + Send + Sync + 'static,
+) -> Result<()> {
+    let mut factories = FACTORIES.write();
+    if factories.contains_key(scheme) {
+        return Err(Error::config(format!("the scheme `{scheme}` is registered already")));
+    }
+    factories.insert(scheme.to_owned(), Arc::new(factory));
+    Ok(())
+}
+
+type Factory = Arc<dyn Fn(&mut StoreConfig) -> Result<AnyStore> + Send + Sync>;
+
+static FACTORIES: LazyLock<RwLock<BTreeMap<String, Factory>>> = LazyLock::new(|| {
+    let built_in: [(&str, Factory); 2] = [("dummy", Arc::new(dummy)), ("memory", Arc::new(memory))];
+    RwLock::new(built_in.map(|(scheme, factory)| (scheme.to_owned(), factory)).into())
+});
+
+fn find(scheme: &str) -> Result<Factory> {
+    let found = FACTORIES.read().get(scheme).map(Arc::clone);
+    found.ok_or_else(|| Error::config(format!("unknown scheme `{scheme}`; known: {}", known_schemes().join(", "))))
+}
+
+/// The registered schemes, in order.
+pub(crate) fn known_schemes() -> Vec<String> {
+    FACTORIES.read().keys().cloned().collect()
+}
+
+fn dummy(config: &mut StoreConfig) -> Result<AnyStore> {
+    config.nowhere()?;
+    Ok(AnyStore::new(DummyStore))
+}
+
+fn memory(config: &mut StoreConfig) -> Result<AnyStore> {
+    config.nowhere()?;
+    let memory = Memory::builder().bounded_by(&mut config.parameters, "max-entries")?;
+    Ok(AnyStore::new(MemoryStore::new(memory.build())))
+}
