@@ -74,7 +74,10 @@ impl Url {
             hosts.extend(host(&other));
         }
         let mut parameters = Parameters::new();
-        for (name, value) in url.query_pairs() {
+        // Not `query_pairs`: that reads the `+` of `json+zstd` and `retry+breaker` as an HTML form's blank.
+        for pair in url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (decode(name)?, decode(value)?);
             if !parameters.insert_new(&name, &value) {
                 return Err(Error::config(format!("option `{name}` is given twice")));
             }
@@ -125,6 +128,14 @@ mod tests {
         assert_eq!(url.path, "/3");
         let mut parameters = url.parameters;
         assert_eq!(parameters.take_text("namespace").as_deref(), Some("a&b"));
+    }
+
+    #[test]
+    fn a_plus_is_a_plus_and_a_switch_needs_no_value() {
+        let mut parameters = Url::parse("memory://?layers=retry+breaker&near&&name=a%20b").unwrap().parameters;
+        let taken = ["layers", "near", "name"].map(|name| parameters.take_text(name).unwrap());
+        assert_eq!(taken, ["retry+breaker", "", "a b"]);
+        parameters.finish("test").unwrap();
     }
 
     #[test]
