@@ -5,14 +5,43 @@
 //! store it wraps. What must know of other features (single flight, freshness, back-fill) is no layer: it lives in the engine.
 //!
 //! By URL: `layers=retry+breaker`, outermost first.
+//!
+//! | layer | name | options |
+//! |---|---|---|
+//! | [`Retry`] | `retry` | `retries` `retry-backoff` |
+//! | [`Breaker`] | `breaker` | `breaker-window` `breaker-failures` `breaker-cooldown` |
+//! | [`Limit`] | `limit` | `concurrency` |
+//! | [`Timeout`] | `timeout` | `attempt-timeout` |
+//! | [`Chaos`] | `chaos` | `chaos-errors` `chaos-delays` `chaos-delay` `chaos-lost-replies` `chaos-seed` |
+//!
+//! That is also the order in which they do most good: each try is counted, an open circuit refuses before the queue, and
+//! the timeout bounds one try.
+//!
+//! ```
+//! let store = scrubjay::far::from_url("memory://?layers=retry+breaker+limit+timeout&retries=3&attempt-timeout=200ms")?;
+//! assert_eq!(store.to_string(), "retry(breaker(limit(timeout(memory))))");
+//! # Ok::<(), scrubjay::Error>(())
+//! ```
 
+mod breaker;
+mod chaos;
 mod intercept;
+mod limit;
+mod random;
+mod ratio;
 mod registry;
+mod retry;
+mod timeout;
 
 pub(crate) use self::registry::stack;
 pub use self::{
+    breaker::{Breaker, Circuit},
+    chaos::Chaos,
     intercept::{Intercept, Intercepted},
+    limit::Limit,
     registry::register,
+    retry::Retry,
+    timeout::Timeout,
 };
 use super::AnyStore;
 

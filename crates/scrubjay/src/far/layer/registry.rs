@@ -7,14 +7,25 @@ use std::{
 
 use parking_lot::RwLock;
 
+use super::{Breaker, Chaos, Layer, Limit, Retry, Timeout};
 use crate::{Error, Parameters, Result, far::AnyStore};
 
 type Factory = Arc<dyn Fn(&mut Parameters, AnyStore) -> Result<AnyStore> + Send + Sync>;
 
 static FACTORIES: LazyLock<RwLock<BTreeMap<String, Factory>>> = LazyLock::new(|| {
-    let built_in: [(&str, Factory); 0] = [];
+    let built_in: [(&str, Factory); 5] = [
+        ("breaker", factory(Breaker::from_parameters)),
+        ("chaos", factory(Chaos::from_parameters)),
+        ("limit", factory(Limit::from_parameters)),
+        ("retry", factory(Retry::from_parameters)),
+        ("timeout", factory(Timeout::from_parameters)),
+    ];
     RwLock::new(built_in.map(|(name, factory)| (name.to_owned(), factory)).into())
 });
+
+fn factory<L: Layer>(build: fn(&mut Parameters) -> Result<L>) -> Factory {
+    Arc::new(move |parameters, inner| Ok(build(parameters)?.wrap(inner)))
+}
 
 /// Makes `layers=name` wrap a store by `factory`, which takes its options out of the parameters.
 ///
@@ -33,6 +44,8 @@ pub fn register(
 }
 
 /// Wraps `store` in the layers that `names` tells, outermost first: `retry+breaker`.
+///
+/// Each takes its options as it is wrapped around, so of two layers of one name the inner one gets them.
 pub(crate) fn stack(names: &str, parameters: &mut Parameters, store: AnyStore) -> Result<AnyStore> {
     let names = names.split('+').filter(|name| !name.is_empty());
     names.rev().try_fold(store, |inner, name| find(name)?(parameters, inner))
