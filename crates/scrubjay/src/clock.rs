@@ -106,14 +106,14 @@ impl fmt::Debug for Clock {
 
 /// Now, for the deadline of a far call: tokio's clock, which a test may have paused.
 #[must_use]
-pub fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
 /// Now, for measuring how long something took: the finest clock there is, never paused.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-pub fn stopwatch() -> Instant {
+pub(crate) fn stopwatch() -> Instant {
     Instant::now()
 }
 

@@ -1,10 +1,14 @@
 //! Keys: what callers give ([`Key`]), and the one function that maps (namespace, key) to what a server sees.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::{Error, Result};
+use crate::{Error, Result, registry::Registry};
 
 /// A key, borrowed or owned.
 ///
@@ -177,10 +181,27 @@ impl KeyBuilder {
         Self(Arc::new(build))
     }
 
+    /// Makes `key-builder=name` mean `builder`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the name is taken.
+    pub fn register(name: &str, builder: Self) -> Result<()> {
+        BUILDERS.register(name, Arc::new(builder))
+    }
+
+    pub(crate) fn by_name(name: &str) -> Result<Self> {
+        BUILDERS.find(name).map(|builder| Self::clone(&builder))
+    }
+
     pub(crate) fn build(&self, key: &str) -> String {
         (self.0)(key)
     }
 }
+
+static BUILDERS: LazyLock<Registry<KeyBuilder>> = LazyLock::new(|| {
+    let identity = Arc::new(KeyBuilder::new(str::to_owned));
+    Registry::new("key builder", [("identity", identity)])
+});
 
 impl fmt::Debug for KeyBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

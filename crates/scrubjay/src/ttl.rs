@@ -72,7 +72,7 @@ pub enum Remaining {
 ///
 /// # Errors
 /// [`ErrorKind::Config`], naming the text and the units.
-pub fn parse_duration(text: &str) -> Result<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let seconds_per_unit = match &text[digits.len()..] {
         "" | "s" => 1.0,

@@ -58,7 +58,7 @@ impl MemoryStore {
 }
 
 /// The integer that a counter's text holds.
-pub(crate) fn decimal(text: &[u8]) -> Result<i64> {
+fn decimal(text: &[u8]) -> Result<i64> {
     let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
     number.ok_or_else(|| Error::new(ErrorKind::NotANumber, "the stored value is not a whole number in decimal text"))
 }
@@ -92,7 +92,9 @@ impl Store for MemoryStore {
     }
 
     async fn set(&self, _: Call, items: &[Item<'_>]) -> Result<()> {
-        items.iter().for_each(|item| self.0.set(item.key, item.value.clone(), item.ttl));
+        for item in items {
+            self.0.set(item.key, item.value.clone(), item.ttl);
+        }
         Ok(())
     }
 

@@ -15,6 +15,7 @@ mod registry;
 mod store;
 mod timer;
 
+pub(crate) use self::memory::overflow;
 pub use self::{
     any::{Answer, AnyStore},
     call::{Call, Change, Found, Item, Reply, Scope, Token, Want},
@@ -25,5 +26,4 @@ pub use self::{
     registry::{StoreConfig, from_url, register},
     store::Store,
 };
-pub(crate) use self::{info::Endpoint, registry::known_schemes};
 pub use crate::url::{Host, Secret};

@@ -1,17 +1,15 @@
 //! Stores by URL scheme: the built-in ones and users' own.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, LazyLock},
     time::Duration,
 };
-
-use parking_lot::RwLock;
 
 use super::{AnyStore, DummyStore, MemoryStore, layer};
 use crate::{
     Error, Parameters, Result,
     near::Memory,
+    registry::Registry,
     url::{Host, Secret, Url},
 };
 
@@ -112,19 +110,19 @@ impl StoreConfig {
 
     /// The store with its layers; options that it does not know stay in `parameters`, for the cache around it.
     pub(crate) fn build_with_options_left(&mut self) -> Result<AnyStore> {
-        let factory = find(&self.scheme)?;
+        let factory = STORES.find(&self.scheme)?;
         let layers = self.parameters.take_text("layers").unwrap_or_default();
         let store = factory(self)?;
         layer::stack(&layers, &mut self.parameters, store)
     }
 
     /// Refuses what means nothing to a store in this process.
-    fn nowhere(&self) -> Result<()> {
+    pub(crate) fn nowhere(&self) -> Result<()> {
         let elsewhere = !self.hosts.is_empty() || self.path.len() > 1 || self.user.is_some() || self.password.is_some();
-        match elsewhere {
-            true => Err(Error::config(format!("{}:// takes no host, path, user or password", self.scheme))),
-            false => Ok(()),
+        if elsewhere {
+            return Err(Error::config(format!("{}:// takes no host, path, user or password", self.scheme)));
         }
+        Ok(())
     }
 }
 
@@ -151,30 +149,15 @@ pub fn register(
     scheme: &str,
     factory: impl Fn(&mut StoreConfig) -> Result<AnyStore> + Send + Sync + 'static,
 ) -> Result<()> {
-    let mut factories = FACTORIES.write();
-    if factories.contains_key(scheme) {
-        return Err(Error::config(format!("the scheme `{scheme}` is registered already")));
-    }
-    factories.insert(scheme.to_owned(), Arc::new(factory));
-    Ok(())
+    STORES.register(scheme, Arc::new(factory))
 }
 
-type Factory = Arc<dyn Fn(&mut StoreConfig) -> Result<AnyStore> + Send + Sync>;
+type Factory = dyn Fn(&mut StoreConfig) -> Result<AnyStore> + Send + Sync;
 
-static FACTORIES: LazyLock<RwLock<BTreeMap<String, Factory>>> = LazyLock::new(|| {
-    let built_in: [(&str, Factory); 2] = [("dummy", Arc::new(dummy)), ("memory", Arc::new(memory))];
-    RwLock::new(built_in.map(|(scheme, factory)| (scheme.to_owned(), factory)).into())
+static STORES: LazyLock<Registry<Factory>> = LazyLock::new(|| {
+    let built_in: [(&str, Arc<Factory>); 2] = [("dummy", Arc::new(dummy)), ("memory", Arc::new(memory))];
+    Registry::new("scheme", built_in)
 });
-
-fn find(scheme: &str) -> Result<Factory> {
-    let found = FACTORIES.read().get(scheme).map(Arc::clone);
-    found.ok_or_else(|| Error::config(format!("unknown scheme `{scheme}`; known: {}", known_schemes().join(", "))))
-}
-
-/// The registered schemes, in order.
-pub(crate) fn known_schemes() -> Vec<String> {
-    FACTORIES.read().keys().cloned().collect()
-}
 
 fn dummy(config: &mut StoreConfig) -> Result<AnyStore> {
     config.nowhere()?;

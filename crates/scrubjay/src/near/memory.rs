@@ -49,7 +49,7 @@ pub struct Memory<V>(Arc<Shards<V>>);
 type Weigher<V> = Arc<dyn Fn(&str, &V) -> u32 + Send + Sync>;
 
 struct Shards<V> {
-    shards: Box<[Padded<V>]>,
+    all: Box<[Padded<V>]>,
     mask: usize,
     hasher: RandomState,
     clock: Clock,
@@ -108,7 +108,7 @@ impl<V> Memory<V> {
     /// The entries held, expired ones that no sweep has freed yet included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.shards.iter().map(|shard| shard.0.read().len()).sum()
+        self.0.all.iter().map(|shard| shard.0.read().len()).sum()
     }
 
     /// Whether nothing is held.
@@ -230,7 +230,7 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
 
     /// Removes every entry whose key `leaves` picks.
     pub(crate) fn clear_where(&self, leaves: impl Fn(QualifiedKey<'_>) -> bool) {
-        for shard in &self.0.shards {
+        for shard in &self.0.all {
             let departed = {
                 let mut shard = shard.0.write();
                 shard.written();
@@ -245,7 +245,7 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
     /// Nobody needs to call it: a janitor thread does, once a second, while there are entries with a deadline. It is here
     /// for programs that may not have another thread, and for tests.
     pub fn sweep(&self, now: Moment, budget: usize) -> usize {
-        self.0.shards.iter().map(|shard| self.sweep_shard(shard, now, budget).0).sum()
+        self.0.all.iter().map(|shard| self.sweep_shard(shard, now, budget).0).sum()
     }
 
     /// Takes the right to fill `key` from another tier. Take it before reading that tier.
@@ -260,6 +260,21 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
         let hash = self.hash(key);
         let fresh = self.fresh(key, value, ttl);
         self.put(hash, key, fresh, |shard| shard.writes() == ticket.0)
+    }
+
+    /// Ends a change of another tier that began with `ticket`: the entry is what it is now there, if nobody else wrote
+    /// meanwhile, and gone if somebody did. Fills that began in between are void either way.
+    pub(crate) fn settle(&self, key: QualifiedKey<'_>, value: V, ttl: Duration, ticket: Ticket) {
+        let hash = self.hash(key);
+        let fresh = self.fresh(key, value, Some(ttl));
+        let settled = self.put(hash, key, fresh, |shard| {
+            let alone = shard.writes() == ticket.0;
+            shard.written();
+            alone
+        });
+        if !settled {
+            self.delete(key);
+        }
     }
 
     fn write(&self, key: QualifiedKey<'_>, may: impl FnOnce(Option<&Entry<V>>) -> bool, fresh: Fresh<V>) -> bool {
@@ -288,7 +303,7 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
             (replaced, self.make_room(&mut shard))
         };
         // Only a small shard in a full cache, or a heavy entry, gets here.
-        let mut others = self.0.shards.iter();
+        let mut others = self.0.all.iter();
         while self.is_too_heavy() {
             let Some(shard) = others.next() else { break };
             let _departed = self.make_room(&mut shard.0.write());
@@ -369,7 +384,7 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "only the low bits choose the shard")]
     fn shard(&self, hash: u64) -> &RwLock<Shard<V>> {
-        &self.0.shards[hash as usize & self.0.mask].0
+        &self.0.all[hash as usize & self.0.mask].0
     }
 
     fn lock(&self, hash: u64) -> RwLockWriteGuard<'_, Shard<V>> {
@@ -410,7 +425,7 @@ impl<V> Shards<V> {
 impl<V: Send + Sync> janitor::Sweep for Shards<V> {
     fn sweep_all(&self) {
         let now = self.clock.coarse();
-        for shard in &self.shards {
+        for shard in &self.all {
             while !self.sweep_shard(shard, now, SWEEP_STEP).1 {}
         }
     }
@@ -493,7 +508,7 @@ impl<V> Builder<V> {
         let fitting = usize::try_from(capacity.unwrap_or(u64::MAX) / FEWEST_PER_SHARD).unwrap_or(usize::MAX);
         let count = fitting.clamp(1, MOST_SHARDS).next_power_of_two().min(MOST_SHARDS);
         Memory(Arc::new_cyclic(|this| Shards {
-            shards: (0..count).map(|_| Padded(RwLock::default())).collect(),
+            all: (0..count).map(|_| Padded(RwLock::default())).collect(),
             mask: count - 1,
             hasher: RandomState::default(),
             clock,

@@ -1,29 +1,24 @@
 //! Layers by name: the built-in ones and users' own.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, LazyLock},
-};
-
-use parking_lot::RwLock;
+use std::sync::{Arc, LazyLock};
 
 use super::{Breaker, Chaos, Layer, Limit, Retry, Timeout};
-use crate::{Error, Parameters, Result, far::AnyStore};
+use crate::{Parameters, Result, far::AnyStore, registry::Registry};
 
-type Factory = Arc<dyn Fn(&mut Parameters, AnyStore) -> Result<AnyStore> + Send + Sync>;
+type Factory = dyn Fn(&mut Parameters, AnyStore) -> Result<AnyStore> + Send + Sync;
 
-static FACTORIES: LazyLock<RwLock<BTreeMap<String, Factory>>> = LazyLock::new(|| {
-    let built_in: [(&str, Factory); 5] = [
+static LAYERS: LazyLock<Registry<Factory>> = LazyLock::new(|| {
+    let built_in = [
         ("breaker", factory(Breaker::from_parameters)),
         ("chaos", factory(Chaos::from_parameters)),
         ("limit", factory(Limit::from_parameters)),
         ("retry", factory(Retry::from_parameters)),
         ("timeout", factory(Timeout::from_parameters)),
     ];
-    RwLock::new(built_in.map(|(name, factory)| (name.to_owned(), factory)).into())
+    Registry::new("layer", built_in)
 });
 
-fn factory<L: Layer>(build: fn(&mut Parameters) -> Result<L>) -> Factory {
+fn factory<L: Layer>(build: fn(&mut Parameters) -> Result<L>) -> Arc<Factory> {
     Arc::new(move |parameters, inner| Ok(build(parameters)?.wrap(inner)))
 }
 
@@ -35,12 +30,7 @@ pub fn register(
     name: &str,
     factory: impl Fn(&mut Parameters, AnyStore) -> Result<AnyStore> + Send + Sync + 'static,
 ) -> Result<()> {
-    let mut factories = FACTORIES.write();
-    if factories.contains_key(name) {
-        return Err(Error::config(format!("the layer `{name}` is registered already")));
-    }
-    factories.insert(name.to_owned(), Arc::new(factory));
-    Ok(())
+    LAYERS.register(name, Arc::new(factory))
 }
 
 /// Wraps `store` in the layers that `names` tells, outermost first: `retry+breaker`.
@@ -48,13 +38,5 @@ pub fn register(
 /// Each takes its options as it is wrapped around, so of two layers of one name the inner one gets them.
 pub(crate) fn stack(names: &str, parameters: &mut Parameters, store: AnyStore) -> Result<AnyStore> {
     let names = names.split('+').filter(|name| !name.is_empty());
-    names.rev().try_fold(store, |inner, name| find(name)?(parameters, inner))
-}
-
-fn find(name: &str) -> Result<Factory> {
-    let factories = FACTORIES.read();
-    factories.get(name).map(Arc::clone).ok_or_else(|| {
-        let known = factories.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        Error::config(format!("unknown layer `{name}`; known: {known}"))
-    })
+    names.rev().try_fold(store, |inner, name| LAYERS.find(name)?(parameters, inner))
 }

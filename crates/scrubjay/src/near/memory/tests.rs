@@ -18,7 +18,7 @@ const SECOND: Duration = Duration::from_secs(1);
 impl<V> Memory<V> {
     /// Checks every shard's structure and the weight of the whole.
     fn validate(&self) {
-        let weight: u64 = self.0.shards.iter().map(|shard| shard.0.read().validate()).sum();
+        let weight: u64 = self.0.all.iter().map(|shard| shard.0.read().validate()).sum();
         assert_eq!(self.0.weight.load(Ordering::Relaxed), weight);
         assert!(self.0.capacity.is_none_or(|capacity| weight <= capacity), "{weight} is over {:?}", self.0.capacity);
     }
@@ -72,7 +72,7 @@ fn expired_entries_are_unseen_at_once_and_freed_by_a_sweep() {
     let mut freed = 0;
     for _ in 0..20 {
         let step = memory.sweep(clock.coarse(), 10);
-        assert!(step <= 10 * memory.0.shards.len());
+        assert!(step <= 10 * memory.0.all.len());
         freed += step;
     }
     assert_eq!((freed, memory.len()), (50, 50));

@@ -1,0 +1,246 @@
+//! The same caches without async: verbs are eager, options come first.
+//!
+//! On a near tier, or a store in this process, nothing waits and no runtime is needed. Other stores are driven on the calling
+//! thread; inside a runtime's own thread they are driven by a helper thread instead: correct, bounded by the deadline, slower.
+
+mod drive;
+
+use std::{fmt, ops::ControlFlow, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use crate::{
+    CacheInfo, Counter, Current, Key, Lookup, Remaining, Result, Ttl,
+    engine::{self, Command, Engine, Options},
+    far::{Reply, Token},
+    plugin::Plugin,
+};
+
+/// A [`Cache`](crate::Cache) whose verbs return when they are done.
+///
+/// ```
+/// use std::time::Duration;
+/// use scrubjay::Cache;
+///
+/// # fn main() -> scrubjay::Result<()> {
+/// let cache = Cache::<String>::memory().blocking();
+/// cache.set("a", "one".into())?;
+/// cache.with().ttl(Duration::from_secs(5)).namespace("other").set("a", "two".into())?;
+/// assert_eq!(cache.get("a")?.as_deref(), Some("one"));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Cache<V>(crate::Cache<V>);
+
+/// The verbs of a [`Cache`], with options for one call.
+#[must_use = "options do nothing until a verb follows"]
+pub struct With<'a, V> {
+    engine: &'a Engine<V>,
+    options: Options<'a>,
+}
+
+impl<V: Clone + Send + Sync + 'static> Cache<V> {
+    pub(crate) fn new(cache: crate::Cache<V>) -> Self {
+        Self(cache)
+    }
+
+    /// The same cache with async.
+    #[must_use]
+    pub fn asynchronous(&self) -> crate::Cache<V> {
+        self.0.clone()
+    }
+
+    /// Chooses options for one call.
+    #[inline]
+    pub fn with(&self) -> With<'_, V> {
+        With { engine: self.0.engine(), options: Options::default() }
+    }
+
+    /// As [`Cache::ttl`](crate::Cache::ttl).
+    pub fn ttl<'a>(&'a self, key: impl Into<Key<'a>>) -> Result<Remaining> {
+        self.with().remaining_ttl(key)
+    }
+
+    /// As [`Cache::with_plugin`](crate::Cache::with_plugin).
+    #[must_use]
+    pub fn with_plugin(&self, plugin: impl Plugin) -> Self {
+        Self(self.0.with_plugin(plugin))
+    }
+
+    /// As [`Cache::plugin`](crate::Cache::plugin).
+    #[must_use]
+    pub fn plugin<P: Plugin>(&self) -> Option<Arc<P>> {
+        self.0.plugin()
+    }
+
+    /// As [`Cache::undecodable`](crate::Cache::undecodable).
+    #[must_use]
+    pub fn undecodable(&self) -> u64 {
+        self.0.undecodable()
+    }
+
+    /// As [`Cache::info`](crate::Cache::info).
+    #[must_use]
+    pub fn info(&self) -> CacheInfo {
+        self.0.info()
+    }
+}
+
+impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
+    /// Uses `namespace` instead of the cache's; the empty one is none.
+    pub fn namespace(mut self, namespace: &'a str) -> Self {
+        self.options.namespace = Some(namespace);
+        self
+    }
+
+    /// Gives the far tier this long instead of the cache's timeout.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// Lets what is written live this long, instead of the cache's ttl. A verb that writes nothing ignores it.
+    pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
+        self.options.ttl = Some(ttl.into());
+        self
+    }
+
+    /// The verb `ttl`, whose name the option has here: as [`Cache::ttl`](crate::Cache::ttl).
+    pub fn remaining_ttl(self, key: impl Into<Key<'a>>) -> Result<Remaining> {
+        self.run(engine::ReadTtl { key: key.into() })
+    }
+
+    #[inline]
+    fn run<C: Command<'a, V>>(self, mut command: C) -> Result<C::Output> {
+        let Self { engine, options } = self;
+        match engine.try_near(&mut command, &options) {
+            ControlFlow::Break(answer) => answer,
+            ControlFlow::Continue(observation) => {
+                let answer = engine.finish(command, options, observation);
+                match engine.capability() {
+                    Some(capability) if capability.needs_runtime => drive::run(answer),
+                    _ => drive::park(answer),
+                }
+            }
+        }
+    }
+}
+
+/// Writes each verb twice: on [`Cache`], and on [`With`] after options. The two differ in nothing but where options come from.
+macro_rules! verbs {
+    ($(
+        $(#[doc = $doc:literal])+
+        fn $verb:ident($($name:ident: $type:ty),*) -> $output:ty
+        $(where $where_type:ident: $where_bound:ident)? { $command:expr }
+    )*) => {
+        #[expect(clippy::needless_lifetimes, reason = "most verbs name it in their keys")]
+        impl<V: Clone + Send + Sync + 'static> Cache<V> {
+            $(
+                $(#[doc = $doc])+
+                #[inline]
+                pub fn $verb<'a>(&'a self, $($name: $type),*) -> Result<$output>
+                $(where $where_type: $where_bound)?
+                {
+                    self.with().$verb($($name),*)
+                }
+            )*
+        }
+
+        impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
+            $(
+                $(#[doc = $doc])+
+                #[inline]
+                pub fn $verb(self, $($name: $type),*) -> Result<$output>
+                $(where $where_type: $where_bound)?
+                {
+                    self.run($command)
+                }
+            )*
+        }
+    };
+}
+
+verbs! {
+    /// As [`Cache::get`](crate::Cache::get).
+    fn get(key: impl Into<Key<'a>>) -> Option<V> { engine::Get::new(key.into()) }
+
+    /// As [`Cache::get_many`](crate::Cache::get_many).
+    fn get_many(keys: impl IntoIterator<Item = impl Into<Key<'a>>>) -> Vec<Option<V>> {
+        engine::GetMany::new(keys.into_iter().map(Into::into).collect())
+    }
+
+    /// As [`Cache::lookup`](crate::Cache::lookup).
+    fn lookup(key: impl Into<Key<'a>>) -> Lookup<V> { engine::LookupKey::new(key.into()) }
+
+    /// As [`Cache::get_for_update`](crate::Cache::get_for_update).
+    fn get_for_update(key: impl Into<Key<'a>>) -> Current<V> { engine::GetForUpdate::new(key.into()) }
+
+    /// As [`Cache::exists`](crate::Cache::exists).
+    fn exists(key: impl Into<Key<'a>>) -> bool { engine::Exists { key: key.into() } }
+
+    /// As [`Cache::set`](crate::Cache::set).
+    fn set(key: impl Into<Key<'a>>, value: V) -> () { engine::Set::new(key.into(), value) }
+
+    /// As [`Cache::set_many`](crate::Cache::set_many).
+    fn set_many(entries: impl IntoIterator<Item = (impl Into<Key<'a>>, V)>) -> () {
+        engine::SetMany::new(entries.into_iter().map(|(key, value)| (key.into(), value)))
+    }
+
+    /// As [`Cache::add`](crate::Cache::add).
+    fn add(key: impl Into<Key<'a>>, value: V) -> bool { engine::Add::new(key.into(), value) }
+
+    /// As [`Cache::compare_and_set`](crate::Cache::compare_and_set).
+    fn compare_and_set(key: impl Into<Key<'a>>, value: V, token: Token) -> bool {
+        engine::CompareAndSet::new(key.into(), value, token)
+    }
+
+    /// As [`Cache::increment`](crate::Cache::increment), by `by`.
+    fn increment(key: impl Into<Key<'a>>, by: i64) -> i64 where V: Counter {
+        engine::Increment::new(key.into(), by)
+    }
+
+    /// As [`Cache::expire`](crate::Cache::expire).
+    fn expire(key: impl Into<Key<'a>>, ttl: impl Into<Ttl>) -> bool {
+        engine::Expire { key: key.into(), ttl: ttl.into() }
+    }
+
+    /// As [`Cache::delete`](crate::Cache::delete).
+    fn delete(key: impl Into<Key<'a>>) -> bool { engine::Delete { key: key.into() } }
+
+    /// As [`Cache::delete_many`](crate::Cache::delete_many).
+    fn delete_many(keys: impl IntoIterator<Item = impl Into<Key<'a>>>) -> usize {
+        engine::DeleteMany { keys: keys.into_iter().map(Into::into).collect() }
+    }
+
+    /// As [`Cache::clear`](crate::Cache::clear).
+    fn clear() -> () { engine::Clear }
+
+    /// As [`Cache::clear_server`](crate::Cache::clear_server).
+    fn clear_server() -> () { engine::ClearServer }
+
+    /// As [`Cache::raw`](crate::Cache::raw).
+    fn raw(command: impl IntoIterator<Item = impl Into<Bytes>>) -> Reply {
+        engine::Raw { words: command.into_iter().map(Into::into).collect() }
+    }
+
+    /// As [`Cache::close`](crate::Cache::close).
+    fn close() -> () { engine::Close }
+}
+
+impl<V> Clone for Cache<V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static> fmt::Debug for Cache<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "blocking::Cache({})", self.info())
+    }
+}
+
+impl<V> fmt::Debug for With<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.options.fmt(f)
+    }
+}

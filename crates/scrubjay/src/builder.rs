@@ -1,0 +1,235 @@
+//! [`Builder`]: from choices to a cache. Everything that may not fit together is found out here, and named.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{
+    Cache, Error, KeyBuilder, KeyLayout, Memory, Result, Ttl,
+    config::{PluginChoice, Recipe},
+    engine::{Engine, Far},
+    far::{
+        AnyStore,
+        layer::{Layer, Timeout},
+    },
+    plugin::Plugin,
+    serializer::{Codecs, Serializer},
+};
+
+/// What stands before a far tier when nobody names a serializer.
+const DEFAULT_SERIALIZER: &str = "json";
+
+/// Chooses a cache's tiers and all else.
+///
+/// Without a tier it is [`Cache::memory`]. With a serializer and no tier it is bytes in this process.
+///
+/// ```
+/// use std::time::Duration;
+/// use scrubjay::{Cache, Memory, far::MemoryStore, serializer::Json};
+///
+/// # fn main() -> scrubjay::Result<()> {
+/// let users = Cache::<String>::builder()
+///     .near(Memory::with_capacity(10_000))
+///     .far(MemoryStore::default())
+///     .serializer(Json)
+///     .namespace("main")
+///     .ttl(Duration::from_secs(60))
+///     .build()?;
+/// assert_eq!(
+///     users.info().to_string(),
+///     "near(10000 entries, 5s) + memory serializer=json timeout=1s namespace=main ttl=60s"
+/// );
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder<V> {
+    recipe: Recipe,
+    near: Option<Memory<V>>,
+    layers: Vec<Wrap>,
+    serializer: Option<Arc<dyn Serializer<V>>>,
+    codecs: Codecs<V>,
+}
+
+/// A layer, ready to wrap.
+type Wrap = Box<dyn FnOnce(AnyStore) -> AnyStore + Send>;
+
+impl<V: Clone + Send + Sync + 'static> Builder<V> {
+    pub(crate) fn new() -> Self {
+        Self::from_recipe(Recipe::default())
+    }
+
+    pub(crate) fn from_recipe(recipe: Recipe) -> Self {
+        Self { recipe, near: None, layers: Vec::new(), serializer: None, codecs: Codecs::none() }
+    }
+
+    /// Takes every choice that `url` tells; calls after this one override it.
+    ///
+    /// Names of serializers in it need [`codecs`](Self::codecs) that know them; [`Cache::from_url`] gives serde's.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if it cannot be read. What it names is looked up by [`build`](Self::build).
+    pub fn url(mut self, url: &str) -> Result<Self> {
+        self.recipe = Recipe::from_url(url)?;
+        Ok(self)
+    }
+
+    /// Keeps live values in `memory`.
+    pub fn near(mut self, memory: Memory<V>) -> Self {
+        self.near = Some(memory);
+        self
+    }
+
+    /// Keeps what the far tier holds no longer than this in the near one. The default is 5 s.
+    pub fn near_ttl(mut self, ttl: Duration) -> Self {
+        self.recipe.near_ttl = Some(ttl);
+        self
+    }
+
+    /// Keeps bytes in `store`.
+    pub fn far(mut self, store: impl Into<AnyStore>) -> Self {
+        self.recipe.store = Some(store.into());
+        self
+    }
+
+    /// Wraps the store in `layer`; of several the first is the outermost.
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.layers.push(Box::new(move |inner| layer.wrap(inner)));
+        self
+    }
+
+    /// Puts `serializer` before the far tier. The default is json, for types with serde.
+    pub fn serializer(mut self, serializer: impl Serializer<V>) -> Self {
+        self.serializer = Some(Arc::new(serializer));
+        self
+    }
+
+    /// Puts the serializer of that name before the far tier: `json`, `pickle+zstd`.
+    pub fn serializer_name(mut self, chain: impl Into<String>) -> Self {
+        self.recipe.serializer = Some(chain.into());
+        self
+    }
+
+    /// Tells which serializers this type of value can have by name. [`Cache::from_url`] gives [`Codecs::serde`].
+    pub fn codecs(mut self, codecs: Codecs<V>) -> Self {
+        self.codecs = codecs;
+        self
+    }
+
+    /// Puts every key into `namespace`; the empty one is none.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.recipe.namespace = namespace.into();
+        self
+    }
+
+    /// Lets an entry live this long unless a call says otherwise.
+    pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
+        self.recipe.ttl = ttl.into();
+        self
+    }
+
+    /// Gives far calls this long unless a call says otherwise. The default is 1 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.recipe.config.timeout = Some(timeout);
+        self
+    }
+
+    /// Maps every key before it is used.
+    pub fn key_builder(mut self, builder: KeyBuilder) -> Self {
+        self.recipe.key_builder = Some(builder);
+        self
+    }
+
+    /// Chooses how namespace and key become one key on the wire.
+    pub fn key_layout(mut self, layout: KeyLayout) -> Self {
+        self.recipe.layout = layout;
+        self
+    }
+
+    /// Adds a plugin after those that are there.
+    pub fn plugin(mut self, plugin: impl Plugin) -> Self {
+        self.recipe.plugins.push(PluginChoice::Value(Arc::new(plugin)));
+        self
+    }
+
+    /// The cache. Nothing is connected to yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for what is not known or does not fit together,
+    /// [`ErrorKind::InvalidTtl`](crate::ErrorKind::InvalidTtl) for a ttl of zero.
+    pub fn build(self) -> Result<Cache<V>> {
+        self.build_over(None)
+    }
+
+    /// The cache; `shared` is the store that another cache of the same recipe has already built.
+    pub(crate) fn build_over(self, shared: Option<AnyStore>) -> Result<Cache<V>> {
+        let Self { mut recipe, near, layers, serializer, codecs } = self;
+        recipe.ttl.lifetime()?;
+        let plugins = recipe.take_plugins()?;
+        let typed = match serializer {
+            None => recipe.typed_serializer::<V>()?,
+            given => given,
+        };
+        let checked_before = shared.is_some();
+        let store = shared.or(recipe.store.take());
+        let far_wanted =
+            store.is_some() || recipe.config.scheme != "memory" || typed.is_some() || recipe.serializer.is_some();
+
+        let far = if far_wanted {
+            let serializer = if let Some(serializer) = typed {
+                serializer
+            } else {
+                let chain = recipe.serializer.as_deref().unwrap_or(DEFAULT_SERIALIZER);
+                codecs.build(chain, &mut recipe.config.parameters)?
+            };
+            let store = match store {
+                Some(store) => store,
+                None => recipe.config.build_with_options_left()?,
+            };
+            let store = bounded(layers.into_iter().rfold(store, |inner, wrap| wrap(inner)));
+            Some(Far { capability: store.capability(), store, serializer })
+        } else {
+            recipe.config.nowhere()?;
+            if !layers.is_empty() {
+                return Err(Error::config("a layer wraps a far tier, and there is none: give a store or a serializer"));
+            }
+            None
+        };
+
+        let near = match (near, recipe.near) {
+            (Some(memory), _) => Some(memory),
+            (None, Some(choice)) => choice.build(),
+            (None, None) if far.is_none() => {
+                Some(Memory::builder().bounded_by(&mut recipe.config.parameters, "max-entries")?.build())
+            }
+            (None, None) => None,
+        };
+        if near.is_none() && far.is_none() {
+            return Err(Error::config("option `near`: without a near tier there must be a far one"));
+        }
+        if !checked_before {
+            recipe.config.parameters.finish(&recipe.config.scheme)?;
+        }
+
+        let mut engine = Engine::new(near, far);
+        if let Some(ttl) = recipe.near_ttl {
+            engine.set_near_ttl(ttl)?;
+        }
+        engine.namespace = recipe.namespace.into();
+        engine.layout = recipe.layout;
+        engine.key_builder = recipe.key_builder;
+        engine.ttl = recipe.ttl;
+        engine.timeout = recipe.config.timeout.unwrap_or(engine.timeout);
+        engine.plugins = plugins;
+        Ok(Cache::new(engine))
+    }
+}
+
+/// `store`, every call of which ends by its deadline.
+fn bounded(store: AnyStore) -> AnyStore {
+    if store.capability().keeps_deadlines { store } else { Timeout::new().wrap(store) }
+}
+
+impl<V> fmt::Debug for Builder<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("recipe", &self.recipe).finish_non_exhaustive()
+    }
+}

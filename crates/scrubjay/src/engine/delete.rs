@@ -1,0 +1,69 @@
+//! `delete` and `delete_many`: removes entries, and says what was there.
+
+use super::{
+    Command, Engine, Options,
+    command::{several_keys, single_key},
+};
+use crate::{Key, Operation, QualifiedKey, Result};
+
+/// The command of [`Cache::delete`](crate::Cache::delete).
+#[derive(Debug)]
+pub struct Delete<'a> {
+    pub(crate) key: Key<'a>,
+}
+
+impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Delete<'a> {
+    type Output = bool;
+    const OPERATION: Operation = Operation::Delete;
+    single_key!();
+
+    fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<bool>> {
+        let (Some(near), None) = (&engine.near, &engine.far) else { return Ok(None) };
+        Ok(Some(near.memory.delete(engine.qualify(&self.key, options))))
+    }
+
+    async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<bool> {
+        let deleted = delete(engine, std::slice::from_ref(&self.key), options, Operation::Delete).await?;
+        Ok(deleted.first() == Some(&true))
+    }
+}
+
+/// The command of [`Cache::delete_many`](crate::Cache::delete_many).
+#[derive(Debug)]
+pub struct DeleteMany<'a> {
+    pub(crate) keys: Vec<Key<'a>>,
+}
+
+impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for DeleteMany<'a> {
+    type Output = usize;
+    const OPERATION: Operation = Operation::DeleteMany;
+    several_keys!();
+
+    fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<usize>> {
+        if self.keys.is_empty() {
+            return Ok(Some(0));
+        }
+        let (Some(near), None) = (&engine.near, &engine.far) else { return Ok(None) };
+        let deleted = self.keys.iter().filter(|key| near.memory.delete(engine.qualify(key, options)));
+        Ok(Some(deleted.count()))
+    }
+
+    async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<usize> {
+        let deleted = delete(engine, &self.keys, options, Operation::DeleteMany).await?;
+        Ok(deleted.into_iter().filter(|deleted| *deleted).count())
+    }
+}
+
+async fn delete<V: Clone + Send + Sync + 'static>(
+    engine: &Engine<V>,
+    keys: &[Key<'_>],
+    options: &Options<'_>,
+    operation: Operation,
+) -> Result<Vec<bool>> {
+    let Some(far) = &engine.far else { return Ok(Vec::new()) };
+    let keys: Vec<QualifiedKey<'_>> = keys.iter().map(|key| engine.qualify(key, options)).collect();
+    let wire = engine.wire(&keys);
+    let wire: Vec<&str> = wire.iter().map(|key| &**key).collect();
+    let _change = engine.begin_change(keys);
+    far.store.delete(engine.call(operation, options), &wire).await
+}

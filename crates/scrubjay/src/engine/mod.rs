@@ -1,0 +1,226 @@
+//! The engine: the one room for everything that must interact. Tiers, namespaces, ttls, keys, serializers and plugins meet
+//! here, once for every face.
+//!
+//! A verb is a [`Command`] (one file each, or a pair of twins): its synchronous part answers from the near tier, its
+//! asynchronous part from the far tier. A face runs a command: [`Request`] as a future, `blocking` on the calling thread.
+
+mod add;
+mod clear;
+mod command;
+mod compare_and_set;
+mod counter;
+mod delete;
+mod exists;
+mod expire;
+mod get;
+mod get_many;
+mod increment;
+mod lookup;
+mod raw;
+mod request;
+mod set;
+mod set_many;
+mod tiers;
+mod ttl;
+
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+pub use self::{
+    add::Add,
+    clear::{Clear, ClearServer},
+    command::{Command, Expiring, Options},
+    compare_and_set::CompareAndSet,
+    counter::Counter,
+    delete::{Delete, DeleteMany},
+    exists::Exists,
+    expire::Expire,
+    get::Get,
+    get_many::GetMany,
+    increment::Increment,
+    lookup::{Current, GetForUpdate, Lookup, LookupKey, MissReason, Source},
+    raw::{Close, Raw},
+    request::Request,
+    set::Set,
+    set_many::SetMany,
+    tiers::{Far, Near},
+    ttl::ReadTtl,
+};
+use crate::{
+    Error, Key, KeyBuilder, KeyLayout, Memory, Operation, QualifiedKey, Result, Ttl,
+    far::{Call, Capability},
+    plugin::{self, Observation, Plugins},
+};
+
+/// One cache: its tiers and all that is decided about them.
+#[derive(Clone)]
+pub struct Engine<V> {
+    pub(crate) near: Option<Near<V>>,
+    pub(crate) far: Option<Far<V>>,
+    pub(crate) namespace: Box<str>,
+    pub(crate) layout: KeyLayout,
+    pub(crate) key_builder: Option<KeyBuilder>,
+    pub(crate) ttl: Ttl,
+    pub(crate) timeout: Duration,
+    pub(crate) plugins: Plugins,
+    pub(crate) undecodable: Arc<AtomicU64>,
+}
+
+/// How long a far call may take that does not say so itself.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the near tier keeps what the far tier holds: the bound on staleness where nobody says otherwise.
+const DEFAULT_NEAR_TTL: Duration = Duration::from_secs(5);
+
+impl<V: Clone + Send + Sync + 'static> Engine<V> {
+    /// A cache of these tiers, with every default.
+    pub(crate) fn new(near: Option<Memory<V>>, far: Option<Far<V>>) -> Self {
+        Self {
+            near: near.map(|memory| Near { memory, ttl: DEFAULT_NEAR_TTL }),
+            far,
+            namespace: Box::default(),
+            layout: KeyLayout::default(),
+            key_builder: None,
+            ttl: Ttl::Never,
+            timeout: DEFAULT_TIMEOUT,
+            plugins: Plugins::default(),
+            undecodable: Arc::default(),
+        }
+    }
+
+    /// Keeps what the far tier holds no longer than `ttl` in the near one.
+    pub(crate) fn set_near_ttl(&mut self, ttl: Duration) -> Result<()> {
+        Ttl::After(ttl).lifetime()?;
+        match (&mut self.near, &self.far) {
+            (Some(near), Some(_)) => near.ttl = ttl,
+            _ => return Err(Error::config("option `near-ttl`: it bounds a near tier before a far one; give both")),
+        }
+        Ok(())
+    }
+
+    /// The synchronous part of a command, which every face runs first: the answer, or what is needed to
+    /// [`finish`](Self::finish) in the far tier.
+    #[inline]
+    pub(crate) fn try_near<'a, C: Command<'a, V>>(
+        &'a self,
+        command: &mut C,
+        options: &Options<'a>,
+    ) -> ControlFlow<Result<C::Output>, Option<Observation<'a>>> {
+        if self.plugins.is_empty() && self.key_builder.is_none() {
+            return match command.near(self, options) {
+                Ok(Some(answer)) => ControlFlow::Break(Ok(answer)),
+                Ok(None) => ControlFlow::Continue(None),
+                Err(error) => ControlFlow::Break(Err(describe(error, command))),
+            };
+        }
+        self.try_near_observed(command, options)
+    }
+
+    #[inline(never)]
+    fn try_near_observed<'a, C: Command<'a, V>>(
+        &'a self,
+        command: &mut C,
+        options: &Options<'a>,
+    ) -> ControlFlow<Result<C::Output>, Option<Observation<'a>>> {
+        let namespace = self.namespace(options);
+        let started = self.plugins.before(&told(command.keys(), C::OPERATION, namespace, options));
+        let given = self.key_builder.as_ref().map(|builder| {
+            let given = command.keys().to_vec();
+            command.keys_mut().iter_mut().for_each(|key| *key = builder.build(key.as_str()).into());
+            given
+        });
+        let answer = command.near(self, options).map_err(|error| describe(error, command));
+        match answer.transpose() {
+            Some(answer) => {
+                let keys = given.as_deref().unwrap_or_else(|| command.keys());
+                let command_told = told(keys, C::OPERATION, namespace, options);
+                self.plugins.after(&command_told, started, &plugin::End::of(&answer, command.reads()));
+                ControlFlow::Break(answer)
+            }
+            None if self.plugins.is_empty() => ControlFlow::Continue(None),
+            None => ControlFlow::Continue(Some(Observation {
+                plugins: &self.plugins,
+                started,
+                operation: C::OPERATION,
+                namespace,
+                keys: given.unwrap_or_else(|| command.keys().to_vec()),
+                ttl: options.ttl,
+                ended: false,
+            })),
+        }
+    }
+
+    /// The asynchronous part of a command, after [`try_near`](Self::try_near).
+    pub(crate) async fn finish<'a, C: Command<'a, V>>(
+        &'a self,
+        mut command: C,
+        options: Options<'a>,
+        observation: Option<Observation<'a>>,
+    ) -> Result<C::Output> {
+        let far = command.far(self, &options);
+        #[cfg(feature = "tracing")]
+        let far = {
+            use tracing::Instrument;
+            far.instrument(tracing::debug_span!(target: "scrubjay", "far", operation = C::OPERATION.name()))
+        };
+        let answer = far.await.map_err(|error| describe(error, &command));
+        if let Some(observation) = observation {
+            observation.end(&answer, command.reads());
+        }
+        answer
+    }
+
+    /// The namespace that a call means: its own, or the cache's.
+    #[inline]
+    pub(crate) fn namespace<'a>(&'a self, options: &Options<'a>) -> &'a str {
+        options.namespace.unwrap_or(&self.namespace)
+    }
+
+    #[inline]
+    pub(crate) fn qualify<'k>(&'k self, key: &'k Key<'_>, options: &Options<'k>) -> QualifiedKey<'k> {
+        QualifiedKey { namespace: self.namespace(options), key: key.as_str() }
+    }
+
+    /// How long an entry written by a call lives.
+    pub(crate) fn lifetime(&self, options: &Options<'_>) -> Result<Option<Duration>> {
+        options.ttl.unwrap_or(self.ttl).lifetime()
+    }
+
+    pub(crate) fn call(&self, operation: Operation, options: &Options<'_>) -> Call {
+        Call::new(operation, options.timeout.unwrap_or(self.timeout))
+    }
+
+    pub(crate) fn capability(&self) -> Option<Capability> {
+        self.far.as_ref().map(|far| far.capability)
+    }
+
+    /// Counts bytes that could not be decoded, which read as a miss.
+    pub(crate) fn count_undecodable(&self) {
+        self.undecodable.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What plugins are told of a command.
+fn told<'t>(
+    keys: &'t [Key<'_>],
+    operation: Operation,
+    namespace: &'t str,
+    options: &Options<'_>,
+) -> plugin::Command<'t> {
+    plugin::Command { operation, namespace, keys, ttl: options.ttl }
+}
+
+/// Adds to an error which command it was, and on which key if there is just one.
+#[cold]
+fn describe<'a, V, C: Command<'a, V>>(error: Error, command: &C) -> Error {
+    let error = error.with_operation(C::OPERATION);
+    match command.keys() {
+        [key] => error.with_key(key.as_str()),
+        _ => error,
+    }
+}

@@ -1,0 +1,34 @@
+//! `ttl`: how long an entry still lives. The far tier decides, where there is one.
+
+use super::{Command, Engine, Options, command::single_key};
+use crate::{Key, Operation, Remaining, Result, far::Want};
+
+/// The command of [`Cache::ttl`](crate::Cache::ttl).
+#[derive(Debug)]
+pub struct ReadTtl<'a> {
+    pub(crate) key: Key<'a>,
+}
+
+impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for ReadTtl<'a> {
+    type Output = Remaining;
+    const OPERATION: Operation = Operation::Ttl;
+    single_key!();
+
+    fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<Remaining>> {
+        let (Some(near), None) = (&engine.near, &engine.far) else { return Ok(None) };
+        Ok(Some(near.memory.ttl(engine.qualify(&self.key, options))))
+    }
+
+    async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Remaining> {
+        let Some(far) = &engine.far else { return Ok(Remaining::Absent) };
+        if !far.capability.expire {
+            return Err(far.store.info().unsupported(Operation::Ttl));
+        }
+        let wire = engine.layout.wire(engine.qualify(&self.key, options));
+        let found = far.store.get(engine.call(Operation::Ttl, options), &[&*wire], Want::TTL).await?;
+        Ok(match found.into_iter().next().flatten() {
+            None => Remaining::Absent,
+            Some(found) => found.ttl.map_or(Remaining::Never, Remaining::For),
+        })
+    }
+}

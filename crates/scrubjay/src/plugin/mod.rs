@@ -1,0 +1,137 @@
+//! Plugins: observers of whole cache commands, near hits included.
+//!
+//! A plugin's [`before`](Plugin::before) runs when a command starts, its [`after`](Plugin::after) when the command has ended,
+//! in the order in which the plugins were added. The order of everything around them is told in ARCHITECTURE.md, "The life
+//! of a set".
+
+mod hit_ratio;
+mod plugins;
+mod registry;
+mod timing;
+#[cfg(feature = "tracing")]
+mod trace;
+
+use std::{any::Any, time::Duration};
+
+#[cfg(feature = "tracing")]
+pub use self::trace::Trace;
+pub use self::{
+    hit_ratio::{HitRatio, Ratio},
+    registry::register,
+    timing::{Figures, Timing},
+};
+pub(crate) use self::{
+    plugins::{End, Observation, Plugins},
+    registry::by_name,
+};
+use crate::{Error, Key, Operation, Ttl};
+
+/// Observes cache commands. Both hooks do nothing unless written.
+///
+/// A hook runs on the caller's thread, inside the caller's call: a slow hook slows the command, so it must not block; async
+/// work is for a task that the plugin starts. A hook cannot veto a command, and time spent in one does not count against
+/// the far deadline. A command that timed out may have been carried out: nothing is rolled back.
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
+/// use scrubjay::{Cache, plugin::{Command, Outcome, Plugin}};
+///
+/// #[derive(Default)]
+/// struct Writes(AtomicUsize);
+///
+/// impl Plugin for Writes {
+///     fn name(&self) -> &str {
+///         "writes"
+///     }
+///
+///     fn after(&self, command: &Command<'_>, outcome: &Outcome<'_>) {
+///         if command.operation == scrubjay::Operation::Set && matches!(outcome, Outcome::Done { .. }) {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// # fn main() -> scrubjay::Result<()> {
+/// let cache = Cache::<u32>::builder().plugin(Writes::default()).build()?.blocking();
+/// cache.set("answer", 42)?;
+/// let writes: Arc<Writes> = cache.plugin().expect("it was added above");
+/// assert_eq!(writes.0.load(Ordering::Relaxed), 1);
+/// # Ok(())
+/// # }
+/// ```
+pub trait Plugin: Any + Send + Sync {
+    /// The name, as `info` shows it.
+    fn name(&self) -> &str;
+
+    /// A command is about to start.
+    fn before(&self, _command: &Command<'_>) {}
+
+    /// The command has ended: for every `before` there is one `after`, whatever happened.
+    fn after(&self, _command: &Command<'_>, _outcome: &Outcome<'_>) {}
+
+    /// Whether this plugin reads [`Outcome`]'s `took`. The clock is read only if some plugin does.
+    fn measures_time(&self) -> bool {
+        false
+    }
+}
+
+/// A cache command, as its caller gave it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Command<'a> {
+    /// The verb.
+    pub operation: Operation,
+    /// The namespace, empty for none.
+    pub namespace: &'a str,
+    /// The keys, before key builder and layout; none for `clear`, `raw` and `close`.
+    pub keys: &'a [Key<'a>],
+    /// The ttl of the call; `None` where the cache's applies.
+    pub ttl: Option<Ttl>,
+}
+
+/// How a command ended. `took` is the time since `before`, measured if a plugin [asks for it](Plugin::measures_time).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Outcome<'a> {
+    /// It was carried out.
+    Done {
+        /// What was found, for a command that reads values.
+        reads: Option<Reads>,
+        /// How long it took.
+        took: Option<Duration>,
+    },
+    /// It failed.
+    Failed {
+        /// Why.
+        error: &'a Error,
+        /// How long it took.
+        took: Option<Duration>,
+    },
+    /// Its future was dropped before it ended. It may have been carried out.
+    Cancelled {
+        /// How long it was under way.
+        took: Option<Duration>,
+    },
+}
+
+impl Outcome<'_> {
+    /// How long the command took, if some plugin asks.
+    #[must_use]
+    pub fn took(&self) -> Option<Duration> {
+        match self {
+            Self::Done { took, .. } | Self::Failed { took, .. } | Self::Cancelled { took } => *took,
+        }
+    }
+}
+
+/// Where the keys of a reading command were found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reads {
+    /// Answered by the near tier.
+    pub near_hits: u64,
+    /// Answered by the far tier.
+    pub far_hits: u64,
+    /// Not found, or not decodable.
+    pub misses: u64,
+}
