@@ -33,5 +33,6 @@ pub use self::{
     near::Memory,
     operation::Operation,
     parameters::Parameters,
+    serializer::Codecs,
     ttl::{Remaining, Ttl},
 };
