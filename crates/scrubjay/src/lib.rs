@@ -1,4 +1,5 @@
-//! scrubjay
+#![doc = include_str!("../README.md")]
+
 pub mod blocking;
 mod builder;
 mod cache;
