@@ -80,6 +80,12 @@ impl Parameters {
         }
     }
 
+    /// After a part was shown a copy, `shown`: keeps the options it left there, and remembers the names it asked for.
+    pub(crate) fn keep_untaken(&mut self, shown: &Self) {
+        self.given.retain(|name, _| shown.given.contains_key(name));
+        self.known.extend(shown.known.iter().cloned());
+    }
+
     /// Checks that every option was taken by somebody.
     ///
     /// # Errors

@@ -1,15 +1,79 @@
-//! What stands between the engine and the far tier: values to bytes ([`Serializer`]), bytes to bytes ([`Transform`]).
+//! What stands between the engine and the far tier, and nowhere else: values to bytes and back.
+//!
+//! ```text
+//!   V  ── format ──▶  bytes  ── transform ──▶  bytes  ── transform ──▶  far tier
+//!         json                  zstd                     your cipher
+//! ```
+//!
+//! A **format** turns values into bytes: [`Json`] (the default), `Msgpack`, `Pickle`, [`Text`], `Postcard`, and [`Null`],
+//! which passes bytes and text through. A **transform** turns bytes into other bytes: the compressors `Zlib`, `Zstd` and
+//! `Lz4`, or a cipher of your own. A **chain** is one format and any number of transforms after it: [`Chain`] in Rust,
+//! names joined by `+` in a URL (`json+zstd`); a transform alone is given bytes.
+//!
+//! Both are [`Serializer`]s, which is all that the rest of the library knows. Where a name becomes a serializer, [`Codecs`]
+//! says which ones a type can have. [`register_format`] and [`register_transform`] add names of your own.
+//!
+//! What all of them promise: the bytes are exactly what the format says, with nothing of ours around them, so that other
+//! programs can share them; reading never runs code, never nests deeper than 128 levels, never gives memory to a length
+//! that is only declared, and decompresses no more than a limit; an error never shows the value.
 
+mod chain;
+mod codecs;
+#[cfg(any(feature = "lz4", feature = "zlib", feature = "zstd"))]
+mod decompress;
+mod failure;
 mod json;
+#[cfg(feature = "lz4")]
+mod lz4;
+#[cfg(feature = "msgpack")]
+mod msgpack;
+mod nesting;
+mod null;
+#[cfg(feature = "pickle")]
+mod pickle;
+#[cfg(feature = "postcard")]
+mod postcard;
+mod registry;
+mod text;
+mod threshold;
+mod url;
+#[cfg(feature = "zlib")]
+mod zlib;
+#[cfg(feature = "zstd")]
+mod zstd;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 
-pub use self::json::Json;
+#[cfg(feature = "lz4")]
+pub use self::lz4::Lz4;
+#[cfg(feature = "msgpack")]
+pub use self::msgpack::Msgpack;
+#[cfg(feature = "pickle")]
+pub use self::pickle::Pickle;
+#[cfg(feature = "postcard")]
+pub use self::postcard::Postcard;
+#[cfg(feature = "zlib")]
+pub use self::zlib::Zlib;
+#[cfg(feature = "zstd")]
+pub use self::zstd::Zstd;
+pub use self::{
+    chain::{Chain, MAX_DECOMPRESSED},
+    codecs::Codecs,
+    json::Json,
+    null::{Null, Raw},
+    registry::{Format, Slot, Value, register_format, register_transform},
+    text::Text,
+    threshold::Threshold,
+    url::from_url,
+};
 use crate::Result;
 
 /// Turns values into bytes and back.
+///
+/// Bytes from the store may have been written by anyone: `decode` must answer an
+/// [`ErrorKind::Decode`](crate::ErrorKind::Decode), never panic, whatever they are.
 pub trait Serializer<V>: Send + Sync + 'static {
     /// The name, as a URL would give it (`json`, `json+zstd`).
     fn name(&self) -> Cow<'_, str>;
@@ -24,9 +88,39 @@ pub trait Serializer<V>: Send + Sync + 'static {
     fn reads_counters(&self) -> bool {
         false
     }
+
+    /// This, and then `transform`: `Json.then(Zstd::default())`.
+    fn then(self, transform: impl Transform) -> Chain<V>
+    where
+        Self: Sized,
+        V: 'static,
+    {
+        Chain::new(self).then(transform)
+    }
+}
+
+impl<V: 'static, S: Serializer<V> + ?Sized> Serializer<V> for Arc<S> {
+    fn name(&self) -> Cow<'_, str> {
+        (**self).name()
+    }
+
+    fn encode(&self, value: &V, out: &mut Vec<u8>) -> Result<()> {
+        (**self).encode(value, out)
+    }
+
+    fn decode(&self, bytes: &Bytes) -> Result<V> {
+        (**self).decode(bytes)
+    }
+
+    fn reads_counters(&self) -> bool {
+        (**self).reads_counters()
+    }
 }
 
 /// Turns bytes into other bytes and back: a compressor, a cipher.
+///
+/// As with [`Serializer`], `decode` must answer an [`ErrorKind::Decode`](crate::ErrorKind::Decode) for bytes that are not
+/// its own, and must take no more memory than the bytes it really gives back.
 pub trait Transform: Send + Sync + 'static {
     /// The name, as a URL would give it (`zstd`).
     fn name(&self) -> Cow<'_, str>;
@@ -37,6 +131,56 @@ pub trait Transform: Send + Sync + 'static {
     /// The original bytes, of which there must be no more than `limit`.
     fn decode(&self, bytes: Bytes, limit: usize) -> Result<Bytes>;
 
-    /// Whether `bytes` may be this transform's output. Only asked where small payloads are left as they are.
+    /// Whether `bytes` may be this transform's output. Only asked where small payloads are left as they are: what is not
+    /// recognised is then read as it is. No decimal number may be recognised, since counters are stored bare.
     fn recognises(&self, bytes: &[u8]) -> bool;
+}
+
+impl<T: Transform + ?Sized> Transform for Arc<T> {
+    fn name(&self) -> Cow<'_, str> {
+        (**self).name()
+    }
+
+    fn encode(&self, bytes: Vec<u8>) -> Result<Vec<u8>> {
+        (**self).encode(bytes)
+    }
+
+    fn decode(&self, bytes: Bytes, limit: usize) -> Result<Bytes> {
+        (**self).decode(bytes, limit)
+    }
+
+    fn recognises(&self, bytes: &[u8]) -> bool {
+        (**self).recognises(bytes)
+    }
+}
+
+/// What every compressor promises, tried on payloads of many sizes and shapes.
+#[cfg(all(test, any(feature = "lz4", feature = "zlib", feature = "zstd")))]
+fn check_transform(transform: &impl Transform) {
+    use crate::ErrorKind;
+
+    let mut noise = 1_u32;
+    let mut random = || {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        noise.to_be_bytes()[0]
+    };
+    for size in [0, 1, 3, 50, 1000, 70_000] {
+        for payload in [vec![7; size], (0..size).map(|_| random()).collect()] {
+            let packed = Bytes::from(transform.encode(payload.clone()).unwrap());
+            assert!(transform.recognises(&packed));
+            assert_eq!(transform.decode(packed.clone(), size).unwrap(), payload);
+
+            let refused = |bytes: Bytes, limit: usize| {
+                let error = transform.decode(bytes, limit).expect_err("damaged bytes were read");
+                assert_eq!(error.kind(), ErrorKind::Decode);
+            };
+            if size > 0 {
+                refused(packed.clone(), size - 1);
+            }
+            for end in (0..packed.len()).step_by(1 + packed.len() / 100) {
+                refused(packed.slice(..end), size);
+            }
+            refused([&packed[..], b"more"].concat().into(), 2 * size + 10);
+        }
+    }
 }

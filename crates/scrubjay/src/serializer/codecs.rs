@@ -1,0 +1,227 @@
+//! What turns a name into a serializer: the one place that knows what a type must offer for it.
+
+use std::{any::type_name, fmt, sync::Arc};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Chain, Json, Null, Raw, Serializer, Text, Transform, null, registry};
+use crate::{Error, Parameters, Result};
+
+/// The serializers that a name can stand for, for values of type `V`.
+///
+/// Which ones these are depends on what `V` can do, so the choice is made where `V` is known and handed on from there.
+///
+/// ```
+/// use scrubjay::{Parameters, serializer::Codecs};
+///
+/// struct Opaque;
+///
+/// let json = Codecs::<String>::serde().build("json", &mut Parameters::new()).unwrap();
+/// assert_eq!(json.name(), "json");
+///
+/// let error = Codecs::<Opaque>::none().build("json", &mut Parameters::new()).err().unwrap();
+/// assert!(error.to_string().contains("Opaque"));
+/// ```
+pub struct Codecs<V>(fn(&str, &mut Parameters) -> Result<Arc<dyn Serializer<V>>>);
+
+impl<V: 'static> Codecs<V> {
+    /// No serializers: values of this type live in a near tier only.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(|name, _| {
+            Err(Error::config(format!(
+                "serializer `{name}`: values of type {} cannot be turned into bytes; give the type serde's `Serialize` and \
+                 `Deserialize`, or a serializer of its own",
+                type_name::<V>()
+            )))
+        })
+    }
+
+    /// `null` alone: the value is its bytes.
+    #[must_use]
+    pub const fn raw() -> Self
+    where
+        V: Raw,
+    {
+        Self(|name, _| match name {
+            "null" => Ok(Arc::new(Null)),
+            _ => Err(Error::config(format!(
+                "serializer `{name}`: only `null`, and compressors, serialize a {} here; for others it needs serde's \
+                 `Serialize` and `Deserialize`",
+                type_name::<V>()
+            ))),
+        })
+    }
+
+    /// Every format, and `null` if `V` is one of the types that are [`Raw`].
+    #[must_use]
+    pub const fn serde() -> Self
+    where
+        V: Serialize + DeserializeOwned,
+    {
+        Self(|name, parameters| match name {
+            "json" => Ok(Arc::new(Json)),
+            "text" => Ok(Arc::new(Text)),
+            "null" => null::for_type::<V>().ok_or_else(not_raw::<V>),
+            #[cfg(feature = "msgpack")]
+            "msgpack" => Ok(Arc::new(super::Msgpack)),
+            #[cfg(feature = "pickle")]
+            "pickle" => Ok(Arc::new(super::Pickle::from_parameters(parameters)?)),
+            #[cfg(feature = "postcard")]
+            "postcard" => Ok(Arc::new(super::Postcard)),
+            _ => match registry::format(name, parameters) {
+                Some(format) => Ok(Arc::new(format?)),
+                None => Err(unknown(name)),
+            },
+        })
+    }
+
+    /// The serializer that `chain` describes: names joined by `+`, a format and then transforms.
+    ///
+    /// A transform alone is given bytes, as if `null` stood before it, and `null` anywhere else does nothing. Every part
+    /// sees all of `parameters` and takes from it what it knows; [`Parameters::finish`] is the caller's.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if a name is unknown or needs a Cargo feature, if the parts do not
+    /// fit together or do not fit `V`, or if an option has a wrong value.
+    pub fn build(&self, chain: &str, parameters: &mut Parameters) -> Result<Arc<dyn Serializer<V>>> {
+        let Names { format, transforms } = Names::parse(chain)?;
+        let mut format_parameters = parameters.clone();
+        let format = (self.0)(format, &mut format_parameters)?;
+        let mut seen = vec![format_parameters];
+        let mut chain = Chain::new(format);
+        for name in &transforms {
+            let mut transform_parameters = parameters.clone();
+            chain = chain.then(transform(name, &mut transform_parameters)?);
+            seen.push(transform_parameters);
+        }
+        if !transforms.is_empty() {
+            let limit = parameters.take("max-decompressed", "a number of bytes")?;
+            chain = chain.max_decompressed(limit.unwrap_or(super::MAX_DECOMPRESSED));
+        }
+        seen.iter().for_each(|seen| parameters.keep_untaken(seen));
+        Ok(Arc::new(chain))
+    }
+}
+
+impl<V> Clone for Codecs<V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Codecs<V> {}
+
+impl<V> fmt::Debug for Codecs<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Codecs<{}>", type_name::<V>())
+    }
+}
+
+/// A name that comes with the library, whether or not this build has it.
+struct BuiltIn {
+    name: &'static str,
+    alias: Option<&'static str>,
+    is_transform: bool,
+    compiled: bool,
+}
+
+const BUILT_IN: [BuiltIn; 9] = [
+    BuiltIn { name: "json", alias: None, is_transform: false, compiled: true },
+    BuiltIn { name: "msgpack", alias: None, is_transform: false, compiled: cfg!(feature = "msgpack") },
+    BuiltIn { name: "pickle", alias: None, is_transform: false, compiled: cfg!(feature = "pickle") },
+    BuiltIn { name: "text", alias: None, is_transform: false, compiled: true },
+    BuiltIn { name: "postcard", alias: None, is_transform: false, compiled: cfg!(feature = "postcard") },
+    BuiltIn { name: "null", alias: Some("noop"), is_transform: false, compiled: true },
+    BuiltIn { name: "zlib", alias: None, is_transform: true, compiled: cfg!(feature = "zlib") },
+    BuiltIn { name: "zstd", alias: Some("zstandard"), is_transform: true, compiled: cfg!(feature = "zstd") },
+    BuiltIn { name: "lz4", alias: None, is_transform: true, compiled: cfg!(feature = "lz4") },
+];
+
+/// Whether `name` comes with the library, so that nobody else may have it.
+pub(super) fn is_built_in(name: &str) -> bool {
+    built_in(name).is_some()
+}
+
+fn built_in(name: &str) -> Option<&'static BuiltIn> {
+    BUILT_IN.iter().find(|known| known.name == name || known.alias == Some(name))
+}
+
+/// The names in a chain, sorted out: one format, then transforms.
+struct Names<'a> {
+    format: &'a str,
+    transforms: Vec<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    fn parse(chain: &'a str) -> Result<Self> {
+        let mut format = None;
+        let mut transforms = Vec::new();
+        for name in chain.split('+') {
+            let (name, is_transform) = resolve(name, chain)?;
+            match (name, format) {
+                ("null", _) => {}
+                (_, None) if is_transform => transforms.push(name),
+                (_, Some(_)) if is_transform => transforms.push(name),
+                (_, Some(first)) => {
+                    return Err(misfit(chain, format_args!("`{first}` and `{name}` are both formats; keep one")));
+                }
+                (_, None) if transforms.is_empty() => format = Some(name),
+                (_, None) => {
+                    let last = transforms[transforms.len() - 1];
+                    return Err(misfit(
+                        chain,
+                        format_args!("the format `{name}` cannot follow `{last}`; put it first"),
+                    ));
+                }
+            }
+        }
+        Ok(Self { format: format.unwrap_or("null"), transforms })
+    }
+}
+
+/// The name that `name` stands for, and whether it is a transform's.
+fn resolve<'a>(name: &'a str, chain: &str) -> Result<(&'a str, bool)> {
+    if name.is_empty() {
+        return Err(misfit(chain, format_args!("expected names joined by `+`, such as `json` or `json+zstd`")));
+    }
+    match built_in(name) {
+        Some(known) if known.compiled => Ok((known.name, known.is_transform)),
+        Some(BuiltIn { name, .. }) => Err(Error::config(format!(
+            "serializer `{name}`: not in this build; enable scrubjay's Cargo feature `{name}`"
+        ))),
+        None => registry::is_transform(name).map(|it_is| (name, it_is)).ok_or_else(|| unknown(name)),
+    }
+}
+
+fn transform(name: &str, parameters: &mut Parameters) -> Result<Arc<dyn Transform>> {
+    #[cfg(any(feature = "zlib", feature = "zstd", feature = "lz4"))]
+    use super::threshold::from_parameters as compressor;
+    match name {
+        #[cfg(feature = "zlib")]
+        "zlib" => compressor(super::Zlib::from_parameters(parameters)?, parameters),
+        #[cfg(feature = "zstd")]
+        "zstd" => compressor(super::Zstd::from_parameters(parameters)?, parameters),
+        #[cfg(feature = "lz4")]
+        "lz4" => compressor(super::Lz4, parameters),
+        _ => registry::transform(name, parameters).unwrap_or_else(|| Err(unknown(name))),
+    }
+}
+
+fn misfit(chain: &str, why: fmt::Arguments<'_>) -> Error {
+    Error::config(format!("serializer `{chain}`: {why}"))
+}
+
+fn unknown(name: &str) -> Error {
+    let mut known: Vec<String> =
+        BUILT_IN.iter().filter(|known| known.compiled).map(|known| known.name.into()).collect();
+    known.extend(registry::names());
+    Error::config(format!("unknown serializer `{name}`; known: {}", known.join(", ")))
+}
+
+fn not_raw<V>() -> Error {
+    Error::config(format!(
+        "serializer `null`: only bytes and text pass through as they are, and {} is neither; put a format first, such as `json`",
+        type_name::<V>()
+    ))
+}
