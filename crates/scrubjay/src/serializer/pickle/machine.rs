@@ -664,7 +664,7 @@ mod tests {
 
     #[test]
     fn what_is_below_a_mark_is_out_of_reach() {
-        for program in [&b"K\x01(0K\x02\x86."[..], b"N(2.", b"]K\x01(a.", b"N(\x85."] {
+        for program in [&b"K\x01(K\x02\x86."[..], b"N(2.", b"]K\x01(a.", b"N(\x85."] {
             assert!(run(program).is_err());
         }
         assert!(run(b"K\x01(0.").is_ok(), "POP on a mark takes the mark");
