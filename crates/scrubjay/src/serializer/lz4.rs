@@ -71,7 +71,7 @@ fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serializer::check_transform;
+    use crate::serializer::promises::check_transform;
 
     #[test]
     fn keeps_the_promises_of_a_transform() {

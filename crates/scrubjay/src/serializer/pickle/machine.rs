@@ -114,6 +114,7 @@ impl<'a> Machine<'a> {
         Self { rest: input, nodes, stack: Vec::new(), marks: Vec::new(), memo, encodable: input.len() }
     }
 
+    #[allow(clippy::too_many_lines)] // one arm for each instruction
     fn step(&mut self, opcode: u8) -> Result<()> {
         match opcode {
             op::PROTO => match self.byte()? {
