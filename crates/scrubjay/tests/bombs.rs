@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 
 use scrubjay::{ErrorKind, serializer};
 
-const BOMB: u64 = 512 << 20;
+const BOMB: u64 = 128 << 20;
 const LIMIT: u64 = 1 << 20;
 /// A limit's worth of value, as much again while it grows, and a compressor's own windows.
 const ALLOWED: u64 = 24 << 20;
