@@ -51,7 +51,7 @@ fn an_unbounded_cache_evicts_nothing() {
 
 #[test]
 fn weights_bound_the_whole_and_too_heavy_entries_are_not_kept() {
-    let memory = Memory::builder().capacity(100).weigher(|_, text: &String| text.len() as u32).build();
+    let memory = Memory::builder().capacity(100).weigher(|_, text: &String| u32::try_from(text.len()).unwrap()).build();
     for number in 0..50 {
         memory.set(&*number.to_string(), "x".repeat(number), None);
         memory.validate();
@@ -137,15 +137,17 @@ fn values_are_dropped_outside_the_locks() {
     assert_eq!(dropped.try_iter().count(), 5);
 }
 
+struct Tells(Sender<()>);
+
+impl Drop for Tells {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
 #[test]
 fn the_janitor_frees_an_idle_cache() {
     let (sender, dropped) = channel();
-    struct Tells(Sender<()>);
-    impl Drop for Tells {
-        fn drop(&mut self) {
-            let _ = self.0.send(());
-        }
-    }
     let memory = Memory::with_capacity(10);
     memory.set("key", Arc::new(Tells(sender)), Some(Duration::from_millis(1)));
     dropped.recv_timeout(SECOND * 60).expect("nobody reads the cache, and the value is freed all the same");
