@@ -1,4 +1,5 @@
 //! What a URL, a builder and a recipe make, and how they say no.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

@@ -95,10 +95,10 @@ fn a_fill_loses_against_any_write_since_its_ticket() {
     type Write = fn(&Memory<u64>);
     let writes: [(&str, Write); 5] = [
         ("set", |memory| memory.set("key", 1, None)),
-        ("delete", |memory| drop(memory.delete("key"))),
-        ("expire", |memory| drop(memory.expire("key", None))),
+        ("delete", |memory| _ = memory.delete("key")),
+        ("expire", |memory| _ = memory.expire("key", None)),
         ("clear", |memory| memory.clear("")),
-        ("add", |memory| drop(memory.add("key", 1, None))),
+        ("add", |memory| _ = memory.add("key", 1, None)),
     ];
     for (name, write) in writes {
         let (memory, _) = manual();
@@ -185,10 +185,10 @@ fn two_threads_keep_the_bound_and_the_structure() {
                     let key = &*key.to_string();
                     match round % 5 {
                         0 => memory.set(key, round, None),
-                        1 => drop(memory.delete(key)),
-                        2 => drop(memory.get(key)),
-                        3 => drop(memory.add(&*format!("once-{}", round / 2), thread, None)),
-                        _ => drop(memory.expire(key, Some(SECOND))),
+                        1 => _ = memory.delete(key),
+                        2 => _ = memory.get(key),
+                        3 => _ = memory.add(&*format!("once-{}", round / 2), thread, None),
+                        _ => _ = memory.expire(key, Some(SECOND)),
                     }
                     if memory.add("contended", thread, None) {
                         adds.fetch_add(1, Ordering::Relaxed);
@@ -249,7 +249,7 @@ proptest! {
                     now += u64::from(seconds);
                     clock.advance(SECOND * u32::from(seconds));
                 }
-                Step::Sweep => drop(memory.sweep(clock.coarse(), 7)),
+                Step::Sweep => _ = memory.sweep(clock.coarse(), 7),
             }
             memory.validate();
         }
