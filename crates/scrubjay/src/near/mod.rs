@@ -1,12 +1,25 @@
 //! The near tier: a bounded cache of live values in this process.
 //!
-//! Everything here is synchronous and needs no runtime. `memory` holds the public handle, `shard` one lock's worth of
-//! entries, `policy` decides who leaves when it is full, and `janitor` frees what has expired when nobody comes by.
+//! Everything here is synchronous and needs no runtime. From the outside in: `memory` is the public handle and `builder` its
+//! choices; `shards` routes keys to shards and keeps the bound; `shard` is one lock's worth of entries; `slots` stores them,
+//! `policy` decides who leaves when it is full, `cleared` remembers what a `clear` has emptied, `listener` tells users what
+//! left, and `janitor` frees the expired when nobody comes by.
 //! What is *not* here: serializers, stores, plugins, loading. The engine joins those to this.
 
+mod builder;
+mod cleared;
 mod janitor;
+mod listener;
 mod memory;
 mod policy;
 mod shard;
+mod shards;
+mod slots;
+mod sync;
 
-pub use self::memory::{Builder, Held, Memory, Ticket};
+pub use self::{
+    builder::Builder,
+    listener::Cause,
+    memory::{Held, Memory},
+    shards::Ticket,
+};

@@ -4,14 +4,10 @@
 //! are remembered by their hash, so that an early return goes straight to the main queue. A read only bumps a counter.
 //! Source: Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are all you need for cache eviction", SOSP 2023.
 //!
-//! The policy knows entries by slot number and hash alone: never a key, a value or a lock.
+//! The policy knows entries by slot number and link alone: never a key, a value or a lock.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use super::slots::{Link, NONE, Place};
 
-/// The end of a list, and the slot of nobody.
-pub(super) const NONE: u32 = u32::MAX;
-/// Reads beyond this many do not count.
-const MOST_FREQUENT: u8 = 3;
 /// The small queue's share is one part in this many.
 const SMALL_SHARE: u64 = 10;
 /// Entries given another chance in one search for a victim; the next one leaves whatever its count. Bounds the lock.
@@ -19,27 +15,14 @@ const MOST_CHANCES: usize = 128;
 
 #[derive(Debug, Default)]
 pub(super) struct Policy {
-    links: Vec<Link>,
     small: Queue,
     main: Queue,
     ghosts: Ghosts,
 }
 
-#[derive(Debug)]
-struct Link {
-    newer: u32,
-    older: u32,
-    hash: u32,
-    weight: u32,
-    frequency: AtomicU8,
-    place: Place,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Nowhere,
-    Small,
-    Main,
+/// Where the links lie.
+pub(super) trait Links {
+    fn link(&mut self, slot: u32) -> &mut Link;
 }
 
 #[derive(Debug)]
@@ -56,56 +39,28 @@ impl Default for Queue {
 }
 
 impl Policy {
-    /// The entry in `slot` was read.
-    #[inline]
-    pub(super) fn touched(&self, slot: u32) {
-        let frequency = &self.links[slot as usize].frequency;
-        let count = frequency.load(Ordering::Relaxed);
-        // A lost race costs one count; a saturated counter costs no write at all.
-        if count < MOST_FREQUENT {
-            frequency.store(count + 1, Ordering::Relaxed);
-        }
-    }
-
-    /// An entry now lives in `slot`.
-    pub(super) fn inserted(&mut self, slot: u32, hash: u32, weight: u32) {
-        let index = slot as usize;
-        if index == self.links.len() {
-            self.links.push(Link {
-                newer: NONE,
-                older: NONE,
-                hash,
-                weight,
-                frequency: AtomicU8::new(0),
-                place: Place::Nowhere,
-            });
-            self.ghosts.make_room_for(self.links.len());
-        }
-        let link = &mut self.links[index];
-        debug_assert_eq!(link.place, Place::Nowhere);
-        link.hash = hash;
-        link.weight = weight;
-        *link.frequency.get_mut() = 0;
-        let place = if self.ghosts.recall(hash) { Place::Main } else { Place::Small };
-        self.push(place, slot);
+    /// A new entry lives in `slot`; the shard holds `entries` of them now.
+    pub(super) fn inserted(&mut self, links: &mut impl Links, slot: u32, entries: usize) {
+        self.ghosts.make_room_for(entries);
+        let place = if self.ghosts.recall(links.link(slot).hash) { Place::Main } else { Place::Small };
+        self.push(links, place, slot);
     }
 
     /// The entry in `slot` weighs something else now.
-    pub(super) fn reweighed(&mut self, slot: u32, weight: u32) {
-        let link = &mut self.links[slot as usize];
+    pub(super) fn reweighed(&mut self, links: &mut impl Links, slot: u32, weight: u32) {
+        let link = links.link(slot);
         let before = u64::from(std::mem::replace(&mut link.weight, weight));
-        let place = link.place;
-        let queue = self.queue(place);
+        let queue = self.queue(link.place);
         queue.weight = queue.weight - before + u64::from(weight);
     }
 
-    /// The entry in `slot` is gone.
-    pub(super) fn removed(&mut self, slot: u32) {
-        self.unlink(slot);
+    /// The entry in `slot` is about to leave.
+    pub(super) fn removed(&mut self, links: &mut impl Links, slot: u32) {
+        self.unlink(links, slot);
     }
 
     /// The slot whose entry should leave, `None` when there is nobody. The caller removes it.
-    pub(super) fn victim(&mut self) -> Option<u32> {
+    pub(super) fn victim(&mut self, links: &mut impl Links) -> Option<u32> {
         for chances in 0.. {
             let small_is_due = self.small.weight * SMALL_SHARE >= self.small.weight + self.main.weight;
             let from_small = self.small.oldest != NONE && (small_is_due || self.main.oldest == NONE);
@@ -113,52 +68,74 @@ impl Policy {
             if slot == NONE {
                 return None;
             }
-            let link = &mut self.links[slot as usize];
-            let hash = link.hash;
+            let link = links.link(slot);
             let frequency = link.frequency.get_mut();
             if *frequency == 0 || chances == MOST_CHANCES {
                 if from_small {
-                    self.ghosts.remember(hash);
+                    self.ghosts.remember(link.hash);
                 }
                 return Some(slot);
             }
             *frequency = if from_small { 0 } else { *frequency - 1 };
-            self.unlink(slot);
-            self.push(Place::Main, slot);
+            self.unlink(links, slot);
+            self.push(links, Place::Main, slot);
         }
         None
+    }
+
+    /// The entries in the order in which they would leave if none were read: for moving them elsewhere.
+    pub(super) fn order(&self, links: &mut impl Links) -> Vec<(Place, u32)> {
+        let mut order = Vec::new();
+        for (place, queue) in [(Place::Small, &self.small), (Place::Main, &self.main)] {
+            let mut slot = queue.oldest;
+            while slot != NONE {
+                order.push((place, slot));
+                slot = links.link(slot).newer;
+            }
+        }
+        order
+    }
+
+    /// Forgets every place, to [`adopt`](Self::adopt) the entries in new ones. Ghosts stay.
+    pub(super) fn empty(&mut self) {
+        self.small = Queue::default();
+        self.main = Queue::default();
+    }
+
+    /// Takes the entry in `slot` as the newest of `place`.
+    pub(super) fn adopt(&mut self, links: &mut impl Links, place: Place, slot: u32) {
+        self.push(links, place, slot);
     }
 
     fn queue(&mut self, place: Place) -> &mut Queue {
         if place == Place::Small { &mut self.small } else { &mut self.main }
     }
 
-    fn push(&mut self, place: Place, slot: u32) {
-        let weight = u64::from(self.links[slot as usize].weight);
+    fn push(&mut self, links: &mut impl Links, place: Place, slot: u32) {
         let queue = self.queue(place);
-        queue.weight += weight;
         let second = std::mem::replace(&mut queue.newest, slot);
         if second == NONE {
             queue.oldest = slot;
         } else {
-            self.links[second as usize].newer = slot;
+            links.link(second).newer = slot;
         }
-        let link = &mut self.links[slot as usize];
+        let link = links.link(slot);
         link.place = place;
         link.newer = NONE;
         link.older = second;
+        queue.weight += u64::from(link.weight);
     }
 
-    fn unlink(&mut self, slot: u32) {
-        let link = &mut self.links[slot as usize];
+    fn unlink(&mut self, links: &mut impl Links, slot: u32) {
+        let link = links.link(slot);
         debug_assert_ne!(link.place, Place::Nowhere);
         let (newer, older, weight) = (link.newer, link.older, u64::from(link.weight));
         let place = std::mem::replace(&mut link.place, Place::Nowhere);
         if newer != NONE {
-            self.links[newer as usize].older = older;
+            links.link(newer).older = older;
         }
         if older != NONE {
-            self.links[older as usize].newer = newer;
+            links.link(older).newer = newer;
         }
         let queue = self.queue(place);
         queue.weight -= weight;
@@ -171,50 +148,58 @@ impl Policy {
     }
 }
 
-/// Hashes of entries that left unread: one direct-mapped word per entry held, newer ones writing over older ones.
+/// Hashes of entries that left unread, sixteen bits of each: one direct-mapped cell per entry held, newer ones writing over
+/// older ones. One recall in 65,000 is a mistake, which costs a place in the main queue.
 #[derive(Debug, Default)]
 struct Ghosts {
-    hashes: Vec<u32>,
+    tags: Vec<u16>,
 }
 
-/// A cell that remembers nobody; the one hash equal to it is never recalled, which costs nothing but a chance.
-const EMPTY: u32 = 0;
+/// A cell that remembers nobody.
+const EMPTY: u16 = 0;
 
 impl Ghosts {
     fn make_room_for(&mut self, entries: usize) {
-        if entries > self.hashes.len() {
-            self.hashes = vec![EMPTY; entries.next_power_of_two().max(16)];
+        if entries > self.tags.len() {
+            // What was remembered is forgotten: a cache that grows has evicted nothing that matters yet.
+            self.tags = vec![EMPTY; entries + entries / 8 + 16];
         }
     }
 
     fn remember(&mut self, hash: u32) {
         let cell = self.cell(hash);
-        self.hashes[cell] = hash;
+        self.tags[cell] = tag(hash);
     }
 
     fn recall(&mut self, hash: u32) -> bool {
         let cell = self.cell(hash);
-        let known = hash != EMPTY && self.hashes[cell] == hash;
+        let known = self.tags[cell] == tag(hash);
         if known {
-            self.hashes[cell] = EMPTY;
+            self.tags[cell] = EMPTY;
         }
         known
     }
 
+    /// The high bits choose the cell, so that the low ones tell its visitors apart.
     fn cell(&self, hash: u32) -> usize {
-        hash as usize & (self.hashes.len() - 1)
+        ((u64::from(hash) * self.tags.len() as u64) >> 32) as usize
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the low bits are the tag")]
+fn tag(hash: u32) -> u16 {
+    (hash as u16).max(1)
 }
 
 #[cfg(test)]
 impl Policy {
-    /// The slots of both queues, oldest first, after checking that every link and weight agrees.
-    pub(super) fn validate(&self) -> Vec<u32> {
+    /// The slots of both queues, after checking that every link and weight agrees.
+    pub(super) fn validate(&self, links: &mut impl Links) -> Vec<u32> {
         let mut slots = Vec::new();
         for (queue, place) in [(&self.small, Place::Small), (&self.main, Place::Main)] {
             let (mut slot, mut older, mut weight) = (queue.oldest, NONE, 0);
             while slot != NONE {
-                let link = &self.links[slot as usize];
+                let link = links.link(slot);
                 assert_eq!((link.place, link.older), (place, older));
                 weight += u64::from(link.weight);
                 slots.push(slot);
@@ -231,53 +216,58 @@ impl Policy {
 mod tests {
     use super::*;
 
-    fn evict(policy: &mut Policy) -> Option<u32> {
-        let victim = policy.victim()?;
-        policy.removed(victim);
-        policy.validate();
+    impl Links for Vec<Link> {
+        fn link(&mut self, slot: u32) -> &mut Link {
+            &mut self[slot as usize]
+        }
+    }
+
+    /// A policy over `count` unread entries of weight one.
+    fn filled(count: u32) -> (Policy, Vec<Link>) {
+        let (mut policy, mut links) = (Policy::default(), Vec::new());
+        for slot in 0..count {
+            links.push(Link::new((slot + 1).wrapping_mul(0x9E37_79B9), 1));
+            policy.inserted(&mut links, slot, count as usize);
+        }
+        (policy, links)
+    }
+
+    fn evict(policy: &mut Policy, links: &mut Vec<Link>) -> Option<u32> {
+        let victim = policy.victim(links)?;
+        policy.removed(links, victim);
+        policy.validate(links);
         Some(victim)
+    }
+
+    fn evict_all(policy: &mut Policy, links: &mut Vec<Link>) -> Vec<u32> {
+        std::iter::from_fn(|| evict(policy, links)).collect()
     }
 
     #[test]
     fn unread_entries_leave_first_in_first_out() {
-        let mut policy = Policy::default();
-        for slot in 0..4 {
-            policy.inserted(slot, slot + 1, 1);
-        }
-        let order: Vec<_> = std::iter::from_fn(|| evict(&mut policy)).collect();
-        assert_eq!(order, [0, 1, 2, 3]);
+        let (mut policy, mut links) = filled(4);
+        assert_eq!(evict_all(&mut policy, &mut links), [0, 1, 2, 3]);
     }
 
     #[test]
     fn a_read_entry_outlives_the_unread() {
-        let mut policy = Policy::default();
-        for slot in 0..4 {
-            policy.inserted(slot, slot + 1, 1);
-        }
-        policy.touched(0);
-        let order: Vec<_> = std::iter::from_fn(|| evict(&mut policy)).collect();
-        assert_eq!(order, [1, 2, 3, 0]);
+        let (mut policy, mut links) = filled(4);
+        links[0].touched();
+        assert_eq!(evict_all(&mut policy, &mut links), [1, 2, 3, 0]);
     }
 
     #[test]
     fn an_early_return_goes_to_the_main_queue() {
-        let mut policy = Policy::default();
-        for slot in 0..8 {
-            policy.inserted(slot, slot + 1, 1);
-        }
-        assert_eq!(evict(&mut policy), Some(0));
-        policy.inserted(0, 1, 1);
-        let order: Vec<_> = std::iter::from_fn(|| evict(&mut policy)).collect();
-        assert_eq!(order.last(), Some(&0));
+        let (mut policy, mut links) = filled(8);
+        assert_eq!(evict(&mut policy, &mut links), Some(0));
+        policy.inserted(&mut links, 0, 8);
+        assert_eq!(evict_all(&mut policy, &mut links).last(), Some(&0));
     }
 
     #[test]
     fn a_search_ends_even_when_everybody_was_read() {
-        let mut policy = Policy::default();
-        for slot in 0..1_000 {
-            policy.inserted(slot, slot + 1, 1);
-            (0..3).for_each(|_| policy.touched(slot));
-        }
-        assert!(evict(&mut policy).is_some());
+        let (mut policy, mut links) = filled(1_000);
+        links.iter().for_each(|link| (0..3).for_each(|_| link.touched()));
+        assert!(evict(&mut policy, &mut links).is_some());
     }
 }

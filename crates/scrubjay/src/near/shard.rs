@@ -2,44 +2,43 @@
 //!
 //! Nothing here locks, reads a clock or drops a value: what leaves is handed to the caller, who drops it after unlocking.
 
+use std::mem;
+
 use hashbrown::HashTable;
 
-use super::policy::{NONE, Policy};
+use super::{
+    cleared::{Cleared, Scope, Version},
+    listener::Cause,
+    policy::{Links, Policy},
+    slots::{Entry, Link, NONE, Slots, StoredKey},
+};
 use crate::{Moment, key::QualifiedKey};
+
+/// Slots under which giving memory back is not worth the work.
+const SMALL: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Shard<V> {
     table: HashTable<u32>,
-    slots: Vec<Slot<V>>,
-    vacant: u32,
+    slots: Slots<V>,
     policy: Policy,
-    version: u64,
+    cleared: Cleared,
+    version: Version,
     writes: u64,
-    timed: usize,
+    pass: Pass,
+}
+
+/// One round of sweeping over the slots.
+#[derive(Debug)]
+struct Pass {
+    /// The slot to look at next; zero between passes.
     cursor: usize,
-}
-
-#[derive(Debug)]
-enum Slot<V> {
-    Held(Entry<V>),
-    Vacant { next: u32 },
-}
-
-#[derive(Debug)]
-pub(super) struct Entry<V> {
-    key: StoredKey,
-    hash: u32,
-    weight: u32,
-    pub(super) deadline: Moment,
-    pub(super) version: u64,
-    pub(super) value: V,
-}
-
-/// Namespace and key in one allocation, told apart by the length of the first.
-#[derive(Debug)]
-struct StoredKey {
-    text: Box<str>,
-    namespace_length: u32,
+    /// The shard's version when this pass began.
+    version: Version,
+    /// No deadline is before this one.
+    soonest: Moment,
+    /// The same of what this pass has seen and of what was written since it began.
+    soonest_ahead: Moment,
 }
 
 /// An entry about to be written.
@@ -50,33 +49,56 @@ pub(super) struct Fresh<V> {
     pub(super) deadline: Moment,
 }
 
-/// What left the shard, to be dropped by the caller once the lock is free.
+/// An entry that left the shard, for the caller to drop once the lock is free.
 #[derive(Debug)]
 pub(super) struct Departed<V> {
-    /// Never read: it is carried out of the lock to be dropped.
-    _value: V,
+    pub(super) key: StoredKey,
+    pub(super) value: V,
     pub(super) weight: u32,
+    pub(super) cause: Cause,
+}
+
+/// A value whose place another took.
+#[derive(Debug)]
+pub(super) struct Replaced<V> {
+    pub(super) value: V,
+    pub(super) cause: Cause,
+}
+
+/// What a step of sweeping took out, and what else must be dropped outside the lock.
+#[derive(Debug)]
+pub(super) struct Swept<V> {
+    pub(super) departed: Vec<Departed<V>>,
+    pub(super) ended: bool,
+    /// Arrays that the shard has outlived: freeing them takes time, too.
+    _outlived: Option<(HashTable<u32>, Slots<V>)>,
 }
 
 impl<V> Default for Shard<V> {
     fn default() -> Self {
         Self {
             table: HashTable::new(),
-            slots: Vec::new(),
-            vacant: NONE,
+            slots: Slots::default(),
             policy: Policy::default(),
+            cleared: Cleared::default(),
             version: 0,
             writes: 0,
-            timed: 0,
-            cursor: 0,
+            pass: Pass { cursor: 0, version: 0, soonest: Moment::NEVER, soonest_ahead: Moment::NEVER },
         }
     }
 }
 
+impl<V> Links for Slots<V> {
+    fn link(&mut self, slot: u32) -> &mut Link {
+        // Slot numbers come from the policy's own queues, which hold no vacant slot.
+        &mut self.get_mut(slot).unwrap_or_else(|| unreachable!("the policy lists slots that are held")).link
+    }
+}
+
 impl<V> Shard<V> {
-    /// The entries held, expired ones included.
+    /// The entries held: expired and cleared ones that no sweep has taken out yet included.
     pub(super) fn len(&self) -> usize {
-        self.table.len()
+        self.slots.held()
     }
 
     /// How often somebody wrote here on purpose; a fill from another tier does not count.
@@ -84,17 +106,24 @@ impl<V> Shard<V> {
         self.writes
     }
 
-    /// The entry under `key`, expired or not.
+    /// The entry under `key`, whether or not it is still live.
     #[inline]
     pub(super) fn find(&self, hash: u64, key: QualifiedKey<'_>) -> Option<(u32, &Entry<V>)> {
-        let slot = *self.table.find(spread(short(hash)), |&slot| self.is_at(slot, key))?;
-        Some((slot, self.entry(slot)?))
+        let is_it = |&slot: &u32| self.slots.get(slot).is_some_and(|entry| entry.key.is(key));
+        let slot = *self.table.find(spread(short(hash)), is_it)?;
+        Some((slot, self.slots.get(slot)?))
     }
 
-    /// The entry in `slot` was read.
+    /// Why `entry` is not there any more, though it is still held; `None` for a live one. `now` is only asked if it matters.
     #[inline]
-    pub(super) fn touched(&self, slot: u32) {
-        self.policy.touched(slot);
+    pub(super) fn why_dead(&self, entry: &Entry<V>, now: impl FnOnce() -> Moment) -> Option<Cause> {
+        if entry.deadline != Moment::NEVER && entry.deadline <= now() {
+            return Some(Cause::Expired);
+        }
+        if self.cleared.is_empty() {
+            return None;
+        }
+        self.cleared.covers(entry.key.qualified(), entry.version).then_some(Cause::Cleared)
     }
 
     /// Somebody wrote here on purpose: a fill that began before is refused.
@@ -102,172 +131,146 @@ impl<V> Shard<V> {
         self.writes += 1;
     }
 
-    /// Puts an entry under `key`, in the place of the one there.
-    pub(super) fn put(&mut self, hash: u64, key: QualifiedKey<'_>, fresh: Fresh<V>) -> Option<Departed<V>> {
-        self.version += 1;
-        self.timed += usize::from(fresh.deadline != Moment::NEVER);
-        let found = self.find(hash, key).map(|(slot, _)| slot);
-        let Some(slot) = found else {
-            self.put_new(short(hash), key, fresh);
-            return None;
-        };
-        let version = self.version;
-        let entry = self.entry_mut(slot)?;
-        let before = Departed { weight: entry.weight, _value: std::mem::replace(&mut entry.value, fresh.value) };
-        let was_timed = entry.deadline != Moment::NEVER;
-        entry.weight = fresh.weight;
-        entry.deadline = fresh.deadline;
-        entry.version = version;
-        self.timed -= usize::from(was_timed);
-        self.policy.reweighed(slot, fresh.weight);
-        Some(before)
+    /// From now on nothing of `scope` is there. A sweep takes it out.
+    pub(super) fn clear(&mut self, scope: Scope) {
+        self.written();
+        if self.slots.held() > 0 {
+            // A version of its own, so that a pass under way is not taken for one that has seen this clear.
+            self.version = self.version.wrapping_add(1);
+            self.cleared.clear(scope, self.version);
+        }
     }
 
-    fn put_new(&mut self, hash: u32, key: QualifiedKey<'_>, fresh: Fresh<V>) {
-        let entry = Entry {
+    /// Puts an entry under `key` where there is none.
+    pub(super) fn insert(&mut self, hash: u64, key: QualifiedKey<'_>, fresh: Fresh<V>) {
+        self.deadline_written(fresh.deadline);
+        self.version = self.version.wrapping_add(1);
+        let hash = short(hash);
+        let slot = self.slots.insert(Entry {
             key: StoredKey::new(key),
-            hash,
-            weight: fresh.weight,
+            value: fresh.value,
             deadline: fresh.deadline,
             version: self.version,
-            value: fresh.value,
-        };
-        let slot = self.vacant;
-        let slot = if let Some(Slot::Vacant { next }) = self.slots.get(slot as usize) {
-            self.vacant = *next;
-            self.slots[slot as usize] = Slot::Held(entry);
-            slot
-        } else {
-            self.slots.push(Slot::Held(entry));
-            // 2³² entries do not fit in one shard of any machine this runs on; truncation would need 300 GB of slots.
-            u32::try_from(self.slots.len() - 1).unwrap_or(NONE)
-        };
-        let slots = &self.slots;
-        self.table.insert_unique(spread(hash), slot, |&slot| match &slots[slot as usize] {
-            Slot::Held(entry) => spread(entry.hash),
-            Slot::Vacant { .. } => 0,
+            link: Link::new(hash, fresh.weight),
         });
-        self.policy.inserted(slot, hash, fresh.weight);
+        let slots = &self.slots;
+        self.table
+            .insert_unique(spread(hash), slot, |&slot| slots.get(slot).map_or(0, |entry| spread(entry.link.hash)));
+        let held = self.slots.held();
+        self.policy.inserted(&mut self.slots, slot, held);
+    }
+
+    /// Puts an entry in the place of the one in `slot`.
+    pub(super) fn replace(&mut self, slot: u32, fresh: Fresh<V>, now: Moment) -> Option<Replaced<V>> {
+        let cause = self.why_dead(self.slots.get(slot)?, || now).unwrap_or(Cause::Replaced);
+        self.deadline_written(fresh.deadline);
+        self.version = self.version.wrapping_add(1);
+        let entry = self.slots.get_mut(slot)?;
+        entry.deadline = fresh.deadline;
+        entry.version = self.version;
+        let value = mem::replace(&mut entry.value, fresh.value);
+        self.policy.reweighed(&mut self.slots, slot, fresh.weight);
+        Some(Replaced { value, cause })
     }
 
     /// Moves the deadline of the entry in `slot`.
     pub(super) fn expire(&mut self, slot: u32, deadline: Moment) {
-        if let Some(entry) = self.entry_mut(slot) {
-            let was_timed = entry.deadline != Moment::NEVER;
+        self.deadline_written(deadline);
+        if let Some(entry) = self.slots.get_mut(slot) {
             entry.deadline = deadline;
-            self.timed = self.timed + usize::from(deadline != Moment::NEVER) - usize::from(was_timed);
         }
     }
 
     /// Takes the entry out of `slot`.
-    pub(super) fn remove(&mut self, slot: u32) -> Option<Departed<V>> {
-        let hash = self.entry(slot)?.hash;
-        let next = self.vacant;
-        let Slot::Held(entry) = std::mem::replace(&mut self.slots[slot as usize], Slot::Vacant { next }) else {
-            return None;
-        };
-        self.vacant = slot;
-        self.timed -= usize::from(entry.deadline != Moment::NEVER);
-        self.policy.removed(slot);
+    pub(super) fn remove(&mut self, slot: u32, cause: Cause) -> Option<Departed<V>> {
+        let hash = self.slots.get(slot)?.link.hash;
         if let Ok(found) = self.table.find_entry(spread(hash), |&other| other == slot) {
             found.remove();
         }
-        Some(Departed { weight: entry.weight, _value: entry.value })
+        self.policy.removed(&mut self.slots, slot);
+        let entry = self.slots.take(slot)?;
+        Some(Departed { key: entry.key, value: entry.value, weight: entry.link.weight, cause })
     }
 
     /// Takes out the entry that the policy values least.
     pub(super) fn evict(&mut self) -> Option<Departed<V>> {
-        let victim = self.policy.victim()?;
-        self.remove(victim)
+        let victim = self.policy.victim(&mut self.slots)?;
+        self.remove(victim, Cause::Evicted)
     }
 
-    /// Takes out every entry whose namespace and key `leaves` picks.
+    /// Takes out every entry whose key `leaves` picks.
     pub(super) fn take_where(&mut self, mut leaves: impl FnMut(QualifiedKey<'_>) -> bool) -> Vec<Departed<V>> {
+        self.written();
+        let picked = |slot: &u32| self.slots.get(*slot).is_some_and(|entry| leaves(entry.key.qualified()));
+        let picked: Vec<u32> = self.slots.numbers().filter(picked).collect();
+        picked.into_iter().filter_map(|slot| self.remove(slot, Cause::Cleared)).collect()
+    }
+
+    /// Every entry held, live or not.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry<V>> {
+        self.slots.numbers().filter_map(|slot| self.slots.get(slot))
+    }
+
+    /// Whether a sweep at `now` may find something. `now` is only asked if it matters.
+    #[inline]
+    pub(super) fn may_hold_dead(&self, now: impl FnOnce() -> Moment) -> bool {
+        !self.cleared.is_empty() || (self.pass.soonest != Moment::NEVER && self.pass.soonest <= now())
+    }
+
+    /// Looks at up to `budget` slots, from where the last step stopped, and takes out what is dead.
+    pub(super) fn sweep(&mut self, now: Moment, budget: usize) -> Swept<V> {
         let mut departed = Vec::new();
-        for slot in self.all_slots() {
-            if self.entry(slot).is_some_and(|entry| leaves(entry.key.qualified())) {
-                departed.extend(self.remove(slot));
+        if !self.may_hold_dead(|| now) {
+            return Swept { departed, ended: true, _outlived: None };
+        }
+        if self.pass.cursor == 0 {
+            self.pass.version = self.version;
+            self.pass.soonest_ahead = Moment::NEVER;
+        }
+        let end = self.slots.len().min(self.pass.cursor + budget);
+        for slot in self.pass.cursor..end {
+            // Below the number of slots, which fits.
+            let slot = u32::try_from(slot).unwrap_or(NONE);
+            let Some(entry) = self.slots.get(slot) else { continue };
+            match self.why_dead(entry, || now) {
+                Some(cause) => departed.extend(self.remove(slot, cause)),
+                None => self.pass.soonest_ahead = self.pass.soonest_ahead.min(entry.deadline),
             }
         }
-        departed
-    }
-
-    /// Looks at up to `budget` slots, from where the last sweep stopped, and takes out the expired.
-    pub(super) fn sweep(&mut self, now: Moment, budget: usize) -> Sweep<V> {
-        let mut departed = Vec::new();
-        for _ in 0..budget {
-            if self.timed == 0 || self.cursor >= self.slots.len() {
-                self.cursor = 0;
-                return Sweep { departed, ended: true };
-            }
-            if matches!(&self.slots[self.cursor], Slot::Held(entry) if entry.is_expired(now)) {
-                // The cursor is below the number of slots, which fits.
-                departed.extend(self.remove(u32::try_from(self.cursor).unwrap_or(NONE)));
-            }
-            self.cursor += 1;
+        self.pass.cursor = end;
+        let ended = end == self.slots.len();
+        if ended {
+            self.pass.cursor = 0;
+            self.pass.soonest = self.pass.soonest_ahead;
+            self.cleared.swept(self.pass.version);
         }
-        Sweep { departed, ended: false }
+        Swept { departed, ended, _outlived: if ended { self.shrink() } else { None } }
     }
 
-    fn all_slots(&self) -> std::ops::Range<u32> {
-        0..u32::try_from(self.slots.len()).unwrap_or(NONE)
-    }
-
-    #[inline]
-    fn is_at(&self, slot: u32, key: QualifiedKey<'_>) -> bool {
-        self.entry(slot).is_some_and(|entry| entry.key.is(key))
-    }
-
-    #[inline]
-    fn entry(&self, slot: u32) -> Option<&Entry<V>> {
-        match self.slots.get(slot as usize) {
-            Some(Slot::Held(entry)) => Some(entry),
-            _ => None,
+    /// Moves what is left into arrays of its size, if three quarters of the slots are vacant.
+    fn shrink(&mut self) -> Option<(HashTable<u32>, Slots<V>)> {
+        let held = self.slots.held();
+        if self.slots.len() < SMALL || held > self.slots.len() / 4 {
+            return None;
         }
-    }
-
-    fn entry_mut(&mut self, slot: u32) -> Option<&mut Entry<V>> {
-        match self.slots.get_mut(slot as usize) {
-            Some(Slot::Held(entry)) => Some(entry),
-            _ => None,
+        let order = self.policy.order(&mut self.slots);
+        let mut slots = mem::replace(&mut self.slots, Slots::with_capacity(held + held / 8));
+        let table = mem::replace(&mut self.table, HashTable::with_capacity(held));
+        self.policy.empty();
+        for (place, slot) in order {
+            let Some(entry) = slots.take(slot) else { continue };
+            let hash = spread(entry.link.hash);
+            let slot = self.slots.insert(entry);
+            let slots = &self.slots;
+            self.table.insert_unique(hash, slot, |&slot| slots.get(slot).map_or(0, |entry| spread(entry.link.hash)));
+            self.policy.adopt(&mut self.slots, place, slot);
         }
-    }
-}
-
-/// What a sweep took out, and whether it came to the end of the shard.
-#[derive(Debug)]
-pub(super) struct Sweep<V> {
-    pub(super) departed: Vec<Departed<V>>,
-    pub(super) ended: bool,
-}
-
-impl<V> Entry<V> {
-    #[inline]
-    pub(super) fn is_expired(&self, now: Moment) -> bool {
-        self.deadline <= now
-    }
-}
-
-impl StoredKey {
-    fn new(key: QualifiedKey<'_>) -> Self {
-        let mut text = String::with_capacity(key.namespace.len() + key.key.len());
-        text.push_str(key.namespace);
-        text.push_str(key.key);
-        // A namespace of 4 GB cannot be built from a key that fits in memory twice.
-        Self { text: text.into(), namespace_length: u32::try_from(key.namespace.len()).unwrap_or(u32::MAX) }
+        Some((table, slots))
     }
 
-    #[inline]
-    fn is(&self, key: QualifiedKey<'_>) -> bool {
-        self.namespace_length as usize == key.namespace.len()
-            && self.text.len() == key.namespace.len() + key.key.len()
-            && self.text.as_bytes().starts_with(key.namespace.as_bytes())
-            && self.text.as_bytes().ends_with(key.key.as_bytes())
-    }
-
-    fn qualified(&self) -> QualifiedKey<'_> {
-        let (namespace, key) = self.text.split_at(self.namespace_length as usize);
-        QualifiedKey { namespace, key }
+    fn deadline_written(&mut self, deadline: Moment) {
+        self.pass.soonest = self.pass.soonest.min(deadline);
+        self.pass.soonest_ahead = self.pass.soonest_ahead.min(deadline);
     }
 }
 
@@ -285,22 +288,25 @@ fn spread(hash: u32) -> u64 {
 
 #[cfg(test)]
 impl<V> Shard<V> {
+    /// The slots, held and vacant.
+    pub(super) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Checks that table, slots, policy and counts tell the same story; answers the weight held.
-    pub(super) fn validate(&self) -> u64 {
-        let mut listed = self.policy.validate();
+    pub(super) fn validate(&mut self) -> u64 {
+        let mut listed = self.policy.validate(&mut self.slots);
         listed.sort_unstable();
-        let held: Vec<u32> = self.all_slots().filter(|&slot| self.entry(slot).is_some()).collect();
+        let held: Vec<u32> = self.slots.numbers().filter(|&slot| self.slots.get(slot).is_some()).collect();
         assert_eq!(listed, held, "the policy lists the slots that are held");
-        assert_eq!(self.table.len(), held.len());
-        let entries = held.iter().filter_map(|&slot| self.entry(slot).map(|entry| (slot, entry)));
-        let (mut timed, mut weight) = (0, 0);
-        for (slot, entry) in entries {
-            let hash = spread(entry.hash);
+        assert_eq!((self.table.len(), self.slots.held()), (held.len(), held.len()));
+        let mut weight = 0;
+        for (slot, entry) in held.iter().filter_map(|&slot| self.slots.get(slot).map(|entry| (slot, entry))) {
+            let hash = spread(entry.link.hash);
             assert_eq!(self.table.find(hash, |&other| other == slot), Some(&slot));
-            timed += usize::from(entry.deadline != Moment::NEVER);
-            weight += u64::from(entry.weight);
+            assert!(self.pass.soonest <= entry.deadline, "no deadline is before the soonest");
+            weight += u64::from(entry.link.weight);
         }
-        assert_eq!(self.timed, timed);
         weight
     }
 }
