@@ -45,6 +45,11 @@ impl Project {
         self.target.join("release").join(name).with_extension(env::consts::EXE_EXTENSION)
     }
 
+    /// A target folder of its own, for a build that would spoil the shared one.
+    pub(crate) fn separate_target(&self, name: &str) -> PathBuf {
+        self.target.join(name)
+    }
+
     /// `cargo` with `arguments`, in the root of the workspace.
     pub(crate) fn cargo<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = self.command(&self.cargo);

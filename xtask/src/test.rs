@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     Step { name: "fmt", run: fmt },
     Step { name: "clippy", run: clippy },
     Step { name: "test", run: test },
+    Step { name: "interleavings", run: interleavings },
     Step { name: "doc", run: doc },
     Step { name: "examples", run: examples },
     Step { name: "features", run: features },
@@ -96,6 +97,12 @@ fn clippy(project: &Project) -> Result {
 /// Unit, behaviour, integration and doc tests.
 fn test(project: &Project) -> Result {
     run_command(&mut project.cargo(["test", "--workspace", "--all-features"]))
+}
+
+/// The near tier under `shuttle`, which replaces its locks: another build, so in a folder of its own.
+fn interleavings(project: &Project) -> Result {
+    let mut cargo = project.cargo(["test", "--package", "scrubjay", "--lib", "interleavings"]);
+    run_command(cargo.env("RUSTFLAGS", "--cfg shuttle").env("CARGO_TARGET_DIR", project.separate_target("shuttle")))
 }
 
 fn doc(project: &Project) -> Result {

@@ -248,5 +248,7 @@ impl<V> fmt::Debug for Memory<V> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, shuttle))]
+mod interleavings;
+#[cfg(all(test, not(shuttle)))]
 mod tests;

@@ -289,6 +289,7 @@ fn spread(hash: u32) -> u64 {
 #[cfg(test)]
 impl<V> Shard<V> {
     /// The slots, held and vacant.
+    #[cfg(not(shuttle))]
     pub(super) fn slots(&self) -> usize {
         self.slots.len()
     }

@@ -361,7 +361,7 @@ impl<V: Send + Sync + 'static> janitor::Sweep for Shards<V> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 impl<V> Shards<V> {
     /// How many shards there are.
     pub(super) fn count(&self) -> usize {
@@ -377,7 +377,10 @@ impl<V> Shards<V> {
     pub(super) fn slots(&self) -> usize {
         self.all.iter().map(|shard| shard.0.read().slots()).sum()
     }
+}
 
+#[cfg(test)]
+impl<V> Shards<V> {
     /// Checks every shard's structure, and the bound of the whole.
     pub(super) fn validate(&self) {
         let weight: u64 = self.all.iter().map(|shard| shard.0.write().validate()).sum();
