@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a command-line tool talks to whoever runs it")]
 
 mod bench;
+mod fuzz;
 mod manifest;
 mod project;
 mod setup;
@@ -37,6 +38,12 @@ const TASKS: &[Task] = &[
         arguments: "[case…]",
         about: "count the instructions of one operation, for every benchmark case or those named (needs valgrind)",
         run: bench::run,
+    },
+    Task {
+        name: "fuzz",
+        arguments: "[--seconds N] [target…]",
+        about: "run every fuzz target, or those named, 20 seconds each unless told otherwise",
+        run: fuzz::run,
     },
 ];
 

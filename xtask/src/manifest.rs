@@ -16,11 +16,20 @@ pub(crate) fn features(manifest: &str) -> Result<Vec<&str>> {
 
 /// The names of the `[[example]]` entries, in the file's order.
 pub(crate) fn examples(manifest: &str) -> Result<Vec<&str>> {
+    names(manifest, "[[example]]")
+}
+
+/// The names of the `[[bin]]` entries, in the file's order.
+pub(crate) fn binaries(manifest: &str) -> Result<Vec<&str>> {
+    names(manifest, "[[bin]]")
+}
+
+fn names<'a>(manifest: &'a str, table: &str) -> Result<Vec<&'a str>> {
     let mut names = Vec::new();
-    for entry in entries(manifest).filter(|entry| entry.table == "[[example]]" && entry.key == "name") {
+    for entry in entries(manifest).filter(|entry| entry.table == table && entry.key == "name") {
         names.push(entry.value.split('"').nth(1).ok_or_else(|| format!("no name in {:?}", entry.value))?);
     }
-    if names.is_empty() { Err("found no [[example]] entry".to_owned()) } else { Ok(names) }
+    if names.is_empty() { Err(format!("found no {table} entry")) } else { Ok(names) }
 }
 
 /// The first line of a `key = value`, and the header it stands under.

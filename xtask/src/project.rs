@@ -45,6 +45,19 @@ impl Project {
         self.target.join("release").join(name).with_extension(env::consts::EXE_EXTENSION)
     }
 
+    /// Where the workspace lies.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The platform that programs built here run on, as cargo calls it.
+    pub(crate) fn host(&self) -> Result<String> {
+        let told = capture(&mut self.command("rustc").arg("-vV"))?;
+        let told = String::from_utf8_lossy(&told.stdout);
+        let host = told.lines().find_map(|line| line.strip_prefix("host: "));
+        host.map(str::to_owned).ok_or_else(|| "`rustc -vV` tells no host".to_owned())
+    }
+
     /// A target folder of its own, for a build that would spoil the shared one.
     pub(crate) fn separate_target(&self, name: &str) -> PathBuf {
         self.target.join(name)
