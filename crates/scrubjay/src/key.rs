@@ -193,8 +193,9 @@ impl KeyBuilder {
         BUILDERS.find(name).map(|builder| Self::clone(&builder))
     }
 
-    pub(crate) fn build(&self, key: &str) -> String {
-        (self.0)(key)
+    /// Replaces `key` by what this makes of it.
+    pub(crate) fn rebuild(&self, key: &mut Key<'_>) {
+        *key = (self.0)(key.as_str()).into();
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{Error, Key, Operation, Result, far::Scope};
 #[derive(Debug)]
 pub struct Clear;
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Clear {
+impl<V: Clone + Send + Sync + 'static> Command<V> for Clear {
     type Output = ();
     const OPERATION: Operation = Operation::Clear;
     no_keys!();
@@ -62,7 +62,7 @@ fn clear_near<V: Clone + Send + Sync + 'static>(engine: &Engine<V>, namespace: &
 #[derive(Debug)]
 pub struct ClearServer;
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for ClearServer {
+impl<V: Clone + Send + Sync + 'static> Command<V> for ClearServer {
     type Output = ();
     const OPERATION: Operation = Operation::ClearServer;
     no_keys!();

@@ -20,7 +20,7 @@ impl<'a> Get<'a> {
     }
 }
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Get<'a> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for Get<'_> {
     type Output = Option<V>;
     const OPERATION: Operation = Operation::Get;
     single_key!();

@@ -17,7 +17,7 @@ impl<'a, V> GetMany<'a, V> {
     }
 }
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for GetMany<'a, V> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for GetMany<'_, V> {
     type Output = Vec<Option<V>>;
     const OPERATION: Operation = Operation::GetMany;
     several_keys!();

@@ -125,7 +125,7 @@ impl<'a> LookupKey<'a> {
     }
 }
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for LookupKey<'a> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for LookupKey<'_> {
     type Output = Lookup<V>;
     const OPERATION: Operation = Operation::Lookup;
     single_key!();
@@ -167,7 +167,7 @@ impl<'a> GetForUpdate<'a> {
     }
 }
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for GetForUpdate<'a> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for GetForUpdate<'_> {
     type Output = Current<V>;
     const OPERATION: Operation = Operation::GetForUpdate;
     single_key!();
