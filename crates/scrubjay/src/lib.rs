@@ -1,4 +1,5 @@
-//! scrubjay
+#![doc = include_str!("../README.md")]
+
 pub mod blocking;
 mod builder;
 mod cache;
@@ -33,5 +34,6 @@ pub use self::{
     near::Memory,
     operation::Operation,
     parameters::Parameters,
+    serializer::Codecs,
     ttl::{Remaining, Ttl},
 };

@@ -151,7 +151,7 @@ mod tests {
         let secret = "hunter2";
         let shown = format!("{:?}", Url::parse(&format!("redis://u:{secret}@h/?token={secret}")).unwrap());
         assert!(!shown.contains(secret), "{shown}");
-        for broken in [format!("redis://u:{secret}@h:99999/"), format!("{secret}"), format!("redis://:{secret}@[h/")] {
+        for broken in [format!("redis://u:{secret}@h:99999/"), secret.to_owned(), format!("redis://:{secret}@[h/")] {
             let error = format!("{:?}", Url::parse(&broken).unwrap_err());
             assert!(!error.contains(secret), "{error}");
         }

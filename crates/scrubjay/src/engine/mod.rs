@@ -24,6 +24,7 @@ mod tiers;
 mod ttl;
 
 use std::{
+    fmt,
     ops::ControlFlow,
     sync::{
         Arc,
@@ -32,25 +33,28 @@ use std::{
     time::Duration,
 };
 
-pub use self::{
+pub(crate) use self::{
     add::Add,
     clear::{Clear, ClearServer},
     command::{Command, Expiring, Options},
     compare_and_set::CompareAndSet,
-    counter::Counter,
     delete::{Delete, DeleteMany},
     exists::Exists,
     expire::Expire,
     get::Get,
     get_many::GetMany,
     increment::Increment,
-    lookup::{Current, GetForUpdate, Lookup, LookupKey, MissReason, Source},
+    lookup::{GetForUpdate, LookupKey},
     raw::{Close, Raw},
-    request::Request,
     set::Set,
     set_many::SetMany,
     tiers::{Far, Near},
     ttl::ReadTtl,
+};
+pub use self::{
+    counter::Counter,
+    lookup::{Current, Lookup, MissReason, Source},
+    request::Request,
 };
 use crate::{
     Error, Key, KeyBuilder, KeyLayout, Memory, Operation, QualifiedKey, Result, Ttl,
@@ -70,6 +74,12 @@ pub struct Engine<V> {
     pub(crate) timeout: Duration,
     pub(crate) plugins: Plugins,
     pub(crate) undecodable: Arc<AtomicU64>,
+}
+
+impl<V> fmt::Debug for Engine<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("namespace", &self.namespace).finish_non_exhaustive()
+    }
 }
 
 /// How long a far call may take that does not say so itself.

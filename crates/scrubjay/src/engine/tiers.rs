@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The near tier, and how long it may keep what the far tier holds.
-pub struct Near<V> {
+pub(crate) struct Near<V> {
     pub(crate) memory: Memory<V>,
     pub(crate) ttl: Duration,
 }
@@ -25,7 +25,7 @@ impl<V> Clone for Near<V> {
 }
 
 /// The far tier: a store, and the serializer that stands before it.
-pub struct Far<V> {
+pub(crate) struct Far<V> {
     pub(crate) store: AnyStore,
     pub(crate) capability: Capability,
     pub(crate) serializer: Arc<dyn Serializer<V>>,

@@ -134,6 +134,7 @@ fn middle(cell: usize) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "ratios need no more digits than a double has")]
 mod tests {
     use super::*;
 

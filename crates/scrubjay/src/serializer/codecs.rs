@@ -4,7 +4,7 @@ use std::{any::type_name, fmt, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Chain, Json, Null, Raw, Serializer, Text, Transform, null, registry};
+use super::{Chain, Json, MAX_DECOMPRESSED, Null, Raw, Serializer, Text, Transform, null, registry};
 use crate::{Error, Parameters, Result};
 
 /// The serializers that a name can stand for, for values of type `V`.
@@ -22,7 +22,9 @@ use crate::{Error, Parameters, Result};
 /// let error = Codecs::<Opaque>::none().build("json", &mut Parameters::new()).err().unwrap();
 /// assert!(error.to_string().contains("Opaque"));
 /// ```
-pub struct Codecs<V>(fn(&str, &mut Parameters) -> Result<Arc<dyn Serializer<V>>>);
+pub struct Codecs<V>(FormatByName<V>);
+
+type FormatByName<V> = fn(&str, &mut Parameters) -> Result<Arc<dyn Serializer<V>>>;
 
 impl<V: 'static> Codecs<V> {
     /// No serializers: values of this type live in a near tier only.
@@ -86,20 +88,21 @@ impl<V: 'static> Codecs<V> {
     /// fit together or do not fit `V`, or if an option has a wrong value.
     pub fn build(&self, chain: &str, parameters: &mut Parameters) -> Result<Arc<dyn Serializer<V>>> {
         let Names { format, transforms } = Names::parse(chain)?;
-        let mut format_parameters = parameters.clone();
-        let format = (self.0)(format, &mut format_parameters)?;
-        let mut seen = vec![format_parameters];
-        let mut chain = Chain::new(format);
-        for name in &transforms {
-            let mut transform_parameters = parameters.clone();
-            chain = chain.then(transform(name, &mut transform_parameters)?);
-            seen.push(transform_parameters);
+        // Two compressors may want the same option, so each part takes its own from a copy.
+        let given = parameters.clone();
+        let mut part = given.clone();
+        let format = (self.0)(format, &mut part)?;
+        parameters.keep_untaken(&part);
+        if transforms.is_empty() {
+            return Ok(format);
         }
-        if !transforms.is_empty() {
-            let limit = parameters.take("max-decompressed", "a number of bytes")?;
-            chain = chain.max_decompressed(limit.unwrap_or(super::MAX_DECOMPRESSED));
+        let limit = parameters.take("max-decompressed", "a number of bytes")?;
+        let mut chain = Chain::new(format).max_decompressed(limit.unwrap_or(MAX_DECOMPRESSED));
+        for name in transforms {
+            let mut part = given.clone();
+            chain = chain.then(transform(name, &mut part)?);
+            parameters.keep_untaken(&part);
         }
-        seen.iter().for_each(|seen| parameters.keep_untaken(seen));
         Ok(Arc::new(chain))
     }
 }
@@ -159,16 +162,14 @@ impl<'a> Names<'a> {
         let mut transforms = Vec::new();
         for name in chain.split('+') {
             let (name, is_transform) = resolve(name, chain)?;
-            match (name, format) {
-                ("null", _) => {}
-                (_, None) if is_transform => transforms.push(name),
-                (_, Some(_)) if is_transform => transforms.push(name),
-                (_, Some(first)) => {
+            match (name, format, transforms.last()) {
+                _ if is_transform => transforms.push(name),
+                ("null", ..) => {}
+                (_, None, None) => format = Some(name),
+                (_, Some(first), _) => {
                     return Err(misfit(chain, format_args!("`{first}` and `{name}` are both formats; keep one")));
                 }
-                (_, None) if transforms.is_empty() => format = Some(name),
-                (_, None) => {
-                    let last = transforms[transforms.len() - 1];
+                (_, None, Some(last)) => {
                     return Err(misfit(
                         chain,
                         format_args!("the format `{name}` cannot follow `{last}`; put it first"),

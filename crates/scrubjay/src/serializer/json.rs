@@ -1,4 +1,4 @@
-//! JSON text, as serde_json writes it: the default of every far tier.
+//! JSON text, as `serde_json` writes it: the default of every far tier.
 
 use std::borrow::Cow;
 

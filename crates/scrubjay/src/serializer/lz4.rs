@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    io::{self, Write},
+    io::{self, Read, Write},
 };
 
 use bytes::Bytes;
@@ -23,8 +23,6 @@ use crate::Result;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Lz4;
 
-const MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
-
 impl Transform for Lz4 {
     fn name(&self) -> Cow<'_, str> {
         "lz4".into()
@@ -36,20 +34,30 @@ impl Transform for Lz4 {
 
     fn decode(&self, bytes: Bytes, limit: usize) -> Result<Bytes> {
         const TRIED: &str = "not one whole lz4 frame";
-        // The decoder takes no input, or only the magic number, for the end of a frame before this one.
-        if bytes.len() <= MAGIC.len() || !self.recognises(&bytes) {
-            return Err(Failure::decode(TRIED, "it does not begin as one"));
-        }
-        let mut stream = FrameDecoder::new(&*bytes);
-        let out = read_capped(&mut stream, TRIED, bytes.len(), limit)?;
-        match stream.into_inner() {
-            [] => Ok(out.into()),
+        let mut input = Input { rest: &bytes, starved: false };
+        let out = read_capped(&mut FrameDecoder::new(&mut input), TRIED, bytes.len(), limit)?;
+        match input {
+            Input { starved: true, .. } => Err(Failure::decode(TRIED, "it ends too early")),
+            Input { rest: [], .. } => Ok(out.into()),
             _ => Err(Failure::decode(TRIED, "bytes follow it")),
         }
     }
 
     fn recognises(&self, bytes: &[u8]) -> bool {
-        bytes.starts_with(&MAGIC)
+        bytes.starts_with(&[0x04, 0x22, 0x4d, 0x18])
+    }
+}
+
+/// Remembers whether more was asked of it than there is: the decoder takes the end of its input for the end of the frame.
+struct Input<'a> {
+    rest: &'a [u8],
+    starved: bool,
+}
+
+impl Read for Input<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.starved |= self.rest.is_empty() && !buffer.is_empty();
+        self.rest.read(buffer)
     }
 }
 
@@ -63,7 +71,7 @@ fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serializer::check_transform;
+    use crate::serializer::promises::check_transform;
 
     #[test]
     fn keeps_the_promises_of_a_transform() {

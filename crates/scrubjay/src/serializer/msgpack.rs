@@ -4,10 +4,7 @@ use std::{borrow::Cow, io};
 
 use bytes::Bytes;
 use rmp_serde::decode::{Deserializer, Error as Refusal, ReadSlice};
-use serde::{
-    Deserialize, Serialize,
-    de::{DeserializeOwned, IgnoredAny},
-};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Serializer, failure::Failure, nesting::MAX_NESTING};
 use crate::Result;
@@ -45,9 +42,9 @@ impl<V: Serialize + DeserializeOwned> Serializer<V> for Msgpack {
     }
 }
 
-/// Whether nothing is left: the reader does not tell its position, but it does tell the end of its input.
+/// Whether nothing is left: the reader does not tell its position, but it tells where the next value would begin.
 fn at_end<'de, R: ReadSlice<'de>>(input: &mut Deserializer<R>) -> bool {
-    match IgnoredAny::deserialize(input) {
+    match u8::deserialize(input) {
         Err(Refusal::InvalidMarkerRead(error)) => error.kind() == io::ErrorKind::UnexpectedEof,
         _ => false,
     }

@@ -7,7 +7,7 @@ use serde::{
     de::{DeserializeSeed, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor},
 };
 
-/// How deep values may be nested in any format: what serde_json allows.
+/// How deep values may be nested in any format: what `serde_json` allows.
 pub(super) const MAX_NESTING: usize = 128;
 
 /// What `input` holds, unless it is nested deeper than [`MAX_NESTING`].
@@ -241,7 +241,7 @@ mod tests {
             let mut input = serde_json::Deserializer::from_str(&text);
             capped::<serde_json::Value, _>(&mut input).map_err(|error| error.to_string())
         };
-        // serde_json's own cap is one level tighter, so the two are told apart by their words.
+        // `serde_json` has a cap of its own, which is one level tighter.
         assert!(nested(MAX_NESTING - 1).is_ok());
         assert!(nested(MAX_NESTING).is_err());
 

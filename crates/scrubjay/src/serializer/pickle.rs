@@ -103,4 +103,25 @@ mod tests {
         let error = Pickle::from_parameters(&mut parameters).unwrap_err();
         assert_eq!(error.to_string(), "pickle: expected a pickle protocol from 2 to 5, found 6");
     }
+
+    fn read<V: Serialize + DeserializeOwned>(bytes: &'static [u8]) -> Result<V> {
+        Pickle::default().decode(&Bytes::from_static(bytes))
+    }
+
+    #[test]
+    fn old_and_large_values_are_read() {
+        assert_eq!(read::<String>(b"S'it\\'s'\n.").unwrap(), "it's");
+        assert_eq!(read::<String>(b"U\x03abc.").unwrap(), "abc");
+        assert_eq!(read::<Vec<u8>>(b"U\x02\xff\x00.").unwrap(), [0xff, 0x00]);
+        assert_eq!(read::<u64>(b"\x8a\x09\xff\xff\xff\xff\xff\xff\xff\xff\x00.").unwrap(), u64::MAX);
+        assert_eq!(read::<i128>(b"L-170141183460469231731687303715884105728L\n.").unwrap(), i128::MIN);
+        assert_eq!(read::<Option<bool>>(b"I01\n.").unwrap(), Some(true));
+        assert!(read::<f64>(b"Finf\n.").unwrap().is_infinite());
+    }
+
+    #[test]
+    fn an_error_does_not_show_the_value() {
+        let error = read::<u8>(b"U\x07hunter2.").unwrap_err();
+        assert_eq!(error.to_string(), "not the pickle of this type: invalid type: string, expected u8");
+    }
 }

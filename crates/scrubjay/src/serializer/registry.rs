@@ -172,9 +172,11 @@ pub(super) fn names() -> Vec<String> {
 
 #[derive(Clone)]
 enum Factory {
-    Format(Arc<dyn Fn(&mut Parameters) -> Result<Box<dyn Format>> + Send + Sync>),
-    Transform(Arc<dyn Fn(&mut Parameters) -> Result<Arc<dyn Transform>> + Send + Sync>),
+    Format(Make<Box<dyn Format>>),
+    Transform(Make<Arc<dyn Transform>>),
 }
+
+type Make<T> = Arc<dyn Fn(&mut Parameters) -> Result<T> + Send + Sync>;
 
 static REGISTERED: RwLock<BTreeMap<String, Factory>> = RwLock::new(BTreeMap::new());
 

@@ -88,7 +88,7 @@ mod tests {
 
         fn encode(&self, bytes: Vec<u8>) -> Result<Vec<u8>> {
             let runs = bytes.chunk_by(|a, b| a == b).flat_map(|run| run.chunks(255));
-            Ok([b'!'].into_iter().chain(runs.flat_map(|run| [run.len() as u8, run[0]])).collect())
+            Ok([b'!'].into_iter().chain(runs.flat_map(|run| [u8::try_from(run.len()).unwrap(), run[0]])).collect())
         }
 
         fn decode(&self, bytes: Bytes, _: usize) -> Result<Bytes> {

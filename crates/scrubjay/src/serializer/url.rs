@@ -34,14 +34,10 @@ assert_eq!(serializer.name(), "pickle+zstd");"#
 /// [`ErrorKind::Config`](crate::ErrorKind::Config) as in [`Codecs::build`], and for options that nobody in the chain knows.
 pub fn from_url<V: Serialize + DeserializeOwned + 'static>(url: &str) -> Result<Arc<dyn Serializer<V>>> {
     let (location, query) = url.split_once('?').unwrap_or((url, ""));
-    let chain = match location.split_once("://") {
-        None | Some((_, "" | "/")) => location.split("://").next().unwrap_or(location),
-        Some(_) => {
-            return Err(Error::config(
-                "a serializer's URL has no host and no path: expected `json+zstd://?option=value`",
-            ));
-        }
-    };
+    let (chain, place) = location.split_once("://").unwrap_or((location, ""));
+    if !matches!(place, "" | "/") {
+        return Err(Error::config("a serializer's URL has no host and no path: expected `json+zstd://?option=value`"));
+    }
     let mut parameters = parse_query(query)?;
     let serializer = Codecs::serde().build(chain, &mut parameters)?;
     parameters.finish(&format!("serializer `{chain}`"))?;

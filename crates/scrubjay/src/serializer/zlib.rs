@@ -19,7 +19,7 @@ use crate::{Error, Parameters, Result};
 /// assert!(packed.len() < 30);
 /// assert_eq!(Zlib::default().decode(packed.into(), 1000).unwrap(), vec![b'a'; 1000]);
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Zlib {
     level: Compression,
 }
@@ -48,12 +48,6 @@ impl Zlib {
     }
 }
 
-impl Default for Zlib {
-    fn default() -> Self {
-        Self { level: Compression::default() }
-    }
-}
-
 impl Transform for Zlib {
     fn name(&self) -> Cow<'_, str> {
         "zlib".into()
@@ -78,14 +72,14 @@ impl Transform for Zlib {
 
     /// An `x`, as every zlib stream with the usual window begins, and a second byte that checks it.
     fn recognises(&self, bytes: &[u8]) -> bool {
-        matches!(bytes, [0x78, flags, ..] if u16::from_be_bytes([0x78, *flags]) % 31 == 0)
+        matches!(bytes, [0x78, flags, ..] if u16::from_be_bytes([0x78, *flags]).is_multiple_of(31))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serializer::check_transform;
+    use crate::serializer::promises::check_transform;
 
     #[test]
     fn keeps_the_promises_of_a_transform() {

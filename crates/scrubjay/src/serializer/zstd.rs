@@ -107,7 +107,7 @@ const LARGEST_WINDOW: u32 = 27;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serializer::check_transform;
+    use crate::serializer::promises::check_transform;
 
     #[test]
     fn keeps_the_promises_of_a_transform() {

@@ -51,7 +51,7 @@ fn an_unbounded_cache_evicts_nothing() {
 
 #[test]
 fn weights_bound_the_whole_and_too_heavy_entries_are_not_kept() {
-    let memory = Memory::builder().capacity(100).weigher(|_, text: &String| text.len() as u32).build();
+    let memory = Memory::builder().capacity(100).weigher(|_, text: &String| u32::try_from(text.len()).unwrap()).build();
     for number in 0..50 {
         memory.set(&*number.to_string(), "x".repeat(number), None);
         memory.validate();
@@ -95,10 +95,10 @@ fn a_fill_loses_against_any_write_since_its_ticket() {
     type Write = fn(&Memory<u64>);
     let writes: [(&str, Write); 5] = [
         ("set", |memory| memory.set("key", 1, None)),
-        ("delete", |memory| drop(memory.delete("key"))),
-        ("expire", |memory| drop(memory.expire("key", None))),
+        ("delete", |memory| _ = memory.delete("key")),
+        ("expire", |memory| _ = memory.expire("key", None)),
         ("clear", |memory| memory.clear("")),
-        ("add", |memory| drop(memory.add("key", 1, None))),
+        ("add", |memory| _ = memory.add("key", 1, None)),
     ];
     for (name, write) in writes {
         let (memory, _) = manual();
@@ -137,15 +137,17 @@ fn values_are_dropped_outside_the_locks() {
     assert_eq!(dropped.try_iter().count(), 5);
 }
 
+struct Tells(Sender<()>);
+
+impl Drop for Tells {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
 #[test]
 fn the_janitor_frees_an_idle_cache() {
     let (sender, dropped) = channel();
-    struct Tells(Sender<()>);
-    impl Drop for Tells {
-        fn drop(&mut self) {
-            let _ = self.0.send(());
-        }
-    }
     let memory = Memory::with_capacity(10);
     memory.set("key", Arc::new(Tells(sender)), Some(Duration::from_millis(1)));
     dropped.recv_timeout(SECOND * 60).expect("nobody reads the cache, and the value is freed all the same");
@@ -183,10 +185,10 @@ fn two_threads_keep_the_bound_and_the_structure() {
                     let key = &*key.to_string();
                     match round % 5 {
                         0 => memory.set(key, round, None),
-                        1 => drop(memory.delete(key)),
-                        2 => drop(memory.get(key)),
-                        3 => drop(memory.add(&*format!("once-{}", round / 2), thread, None)),
-                        _ => drop(memory.expire(key, Some(SECOND))),
+                        1 => _ = memory.delete(key),
+                        2 => _ = memory.get(key),
+                        3 => _ = memory.add(&*format!("once-{}", round / 2), thread, None),
+                        _ => _ = memory.expire(key, Some(SECOND)),
                     }
                     if memory.add("contended", thread, None) {
                         adds.fetch_add(1, Ordering::Relaxed);
@@ -247,7 +249,7 @@ proptest! {
                     now += u64::from(seconds);
                     clock.advance(SECOND * u32::from(seconds));
                 }
-                Step::Sweep => drop(memory.sweep(clock.coarse(), 7)),
+                Step::Sweep => _ = memory.sweep(clock.coarse(), 7),
             }
             memory.validate();
         }
