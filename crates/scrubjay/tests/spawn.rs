@@ -31,5 +31,11 @@ async fn every_verb(cache: Cache<i64>, key: String) -> Result<()> {
     cache.raw(["PING"]).await?;
     cache.clear().await?;
     cache.clear_server().await?;
+    let (a, b) = tokio::join!(cache.get(&key), cache.get_many([&key]));
+    assert_eq!(vec![a?], b?);
+    tokio::select! {
+        set = cache.set(&key, 1) => set?,
+        () = std::future::pending() => {}
+    }
     cache.close().await
 }

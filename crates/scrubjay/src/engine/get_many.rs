@@ -43,8 +43,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for GetMany<'_, V> {
             missing.iter().map(|&index| engine.qualify(&self.keys[index], options)).collect();
         let wire = engine.wire(&keys);
         let wire: Vec<&str> = wire.iter().map(|key| &**key).collect();
-        let tickets: Option<Vec<_>> =
-            engine.near.as_ref().map(|near| keys.iter().map(|key| near.memory.ticket(*key)).collect());
+        let tickets: Option<Vec<_>> = keys.iter().map(|key| engine.fill_ticket(*key)).collect();
         let want = if tickets.is_some() { Want::VALUE_AND_TTL } else { Want::VALUE };
         let found = far.store.get(engine.call(Operation::GetMany, options), &wire, want).await?;
 

@@ -94,7 +94,7 @@ pub(super) async fn look_up<V: Clone + Send + Sync + 'static>(
     let Some(far) = &engine.far else { return Ok(Lookup::Miss(MissReason::Absent)) };
     let key = engine.qualify(key, options);
     let wire = engine.layout.wire(key);
-    let ticket = engine.near.as_ref().map(|near| near.memory.ticket(key));
+    let ticket = engine.fill_ticket(key);
     let want = if ticket.is_some() || operation == Operation::Lookup { Want::VALUE_AND_TTL } else { Want::VALUE };
     let found = far.store.get(engine.call(operation, options), &[&*wire], want).await?.pop().flatten();
     let Some(found) = found else { return Ok(Lookup::Miss(MissReason::Absent)) };
@@ -186,6 +186,9 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for GetForUpdate<'_> {
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Self::Output> {
         let absent = Current { value: None, token: Token::Absent };
         let Some(far) = &engine.far else { return Ok(absent) };
+        if !far.capability.compare_and_set {
+            return Err(far.store.info().unsupported(Operation::GetForUpdate));
+        }
         let wire = engine.layout.wire(engine.qualify(&self.key, options));
         let call = engine.call(Operation::GetForUpdate, options);
         let found = far.store.get(call, &[&*wire], Want::VALUE_AND_TOKEN).await?.pop().flatten();

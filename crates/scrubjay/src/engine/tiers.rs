@@ -58,6 +58,13 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         keys.iter().map(|key| self.layout.wire(*key)).collect()
     }
 
+    /// The right to fill the near tier with what a read of the far one brings back: only a store that tells how long that
+    /// still lives gives it, or the near entry might outlive the far one.
+    pub(crate) fn fill_ticket(&self, key: QualifiedKey<'_>) -> Option<Ticket> {
+        let (Some(near), Some(far)) = (&self.near, &self.far) else { return None };
+        far.capability.expire.then(|| near.memory.ticket(key))
+    }
+
     /// Begins a change of `keys` in the far tier: their near entries are gone from now on, and gone again at the end.
     pub(crate) fn begin_change<'k>(&'k self, keys: Vec<QualifiedKey<'k>>) -> FarChange<'k, V> {
         let near = self.near.as_ref();
