@@ -65,8 +65,8 @@ impl Place {
 }
 
 /// Names that begin alike, and names that a pattern, a separator or an escape would give a meaning. The empty one is none.
-const NAMESPACES: [&str; 8] = ["", "user", "users", "use", "us*", "*", "u[s]er", "user:a"];
-/// Few enough that operations meet.
+const NAMESPACES: [&str; 9] = ["", "a", "user", "users", "use", "us*", "*", "u[s]er", "user:a"];
+/// Few enough that operations meet. In a store, `a:b` without a namespace is `b` in the namespace `a`.
 const KEYS: [&str; 4] = ["a", "b", "", "a:b"];
 
 /// Sequences of operations.

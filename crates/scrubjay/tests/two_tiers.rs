@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use scripted::{Act, Gate, Scripted};
 use scrubjay::{
-    Cache, Clock, ErrorKind, Lookup, Memory, Operation, Result, Source, far::MemoryStore, serializer::Json,
+    Cache, Clock, ErrorKind, KeyLayout, Lookup, Memory, Operation, QualifiedKey, Result, Source, far::MemoryStore,
+    serializer::Json,
 };
 use tokio::task::JoinSet;
 
@@ -246,6 +247,25 @@ async fn an_answer_that_took_long_does_not_prolong_a_life() {
     setting.join_next().await.unwrap().unwrap().unwrap();
     tiers.clock.advance(SECOND);
     assert_eq!(tiers.cache.get("key").await.unwrap(), None, "set counted the near life from its answer");
+}
+
+/// Without a namespace a cache sees the store's keys, those of others' namespaces too.
+#[tokio::test]
+async fn a_change_under_another_name_of_the_same_wire_key_is_seen() {
+    for namespace in ["main", "a:b", "é"] {
+        let tiers = tiers();
+        let wire = KeyLayout::Namespaced.wire(QualifiedKey { namespace, key: "b:key" }).into_owned();
+        let named = || tiers.cache.get("b:key").namespace(namespace);
+        tiers.cache.set(&wire, 1).await.unwrap();
+        assert_eq!((named().await.unwrap(), tiers.cache.get(&wire).await.unwrap()), (Some(1), Some(1)));
+        tiers.cache.set("b:key", 2).namespace(namespace).await.unwrap();
+        assert_eq!((named().await.unwrap(), tiers.cache.get(&wire).await.unwrap()), (Some(2), Some(2)));
+        assert!(tiers.cache.delete(&wire).await.unwrap());
+        assert_eq!((named().await.unwrap(), tiers.cache.get(&wire).await.unwrap()), (None, None));
+        tiers.cache.set(&wire, 3).await.unwrap();
+        tiers.cache.clear().namespace(namespace).await.unwrap();
+        assert_eq!((named().await.unwrap(), tiers.cache.get(&wire).await.unwrap()), (None, None));
+    }
 }
 
 #[tokio::test]

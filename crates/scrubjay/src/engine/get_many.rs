@@ -25,7 +25,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for GetMany<'_, V> {
     fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<Self::Output>> {
         let values = self.keys.iter().map(|key| {
             let near = engine.near.as_ref()?;
-            near.memory.get(engine.qualify(key, options))
+            near.memory.get(engine.near_key(engine.qualify(key, options)).pair())
         });
         self.values = values.collect();
         let complete = engine.far.is_none() || self.values.iter().all(Option::is_some);
@@ -56,7 +56,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for GetMany<'_, V> {
             };
             if let (Some(near), Some(tickets)) = (&engine.near, &tickets) {
                 let lifetime = Some(near.lifetime(found.ttl));
-                near.memory.fill(keys[position], value.clone(), lifetime, tickets[position]);
+                near.memory.fill(engine.near_key(keys[position]).pair(), value.clone(), lifetime, tickets[position]);
             }
             values[missing[position]] = Some(value);
         }

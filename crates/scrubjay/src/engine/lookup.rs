@@ -101,7 +101,7 @@ pub(super) async fn look_up<V: Clone + Send + Sync + 'static>(
     match far.serializer.decode(&found.value) {
         Ok(value) => {
             if let (Some(near), Some(ticket)) = (&engine.near, ticket) {
-                near.memory.fill(key, value.clone(), Some(near.lifetime(found.ttl)), ticket);
+                near.memory.fill(engine.near_key(key).pair(), value.clone(), Some(near.lifetime(found.ttl)), ticket);
             }
             Ok(Lookup::Fresh { value, source: Source::Far, ttl: found.ttl })
         }
@@ -132,7 +132,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for LookupKey<'_> {
 
     fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<Self::Output>> {
         let Some(near) = &engine.near else { return Ok(None) };
-        match near.memory.read(engine.qualify(&self.key, options)) {
+        match near.memory.read(engine.near_key(engine.qualify(&self.key, options)).pair()) {
             Some(held) => {
                 self.source = Some(Source::Near);
                 Ok(Some(Lookup::Fresh { value: held.value, source: Source::Near, ttl: held.ttl }))
