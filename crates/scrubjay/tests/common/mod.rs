@@ -152,15 +152,12 @@ impl Store for Shelf {
     }
 
     async fn clear(&self, _: Call, scope: Scope<'_>) -> Result<()> {
-        match scope {
-            Scope::Prefix(prefix) => {
-                self.can(self.capability.clear_prefix, Operation::Clear)?;
-                self.with_live(|entries| entries.retain(|key, _| !key.starts_with(prefix)));
-            }
-            _ => {
-                self.can(self.capability.clear_everything, Operation::ClearServer)?;
-                self.with_live(HashMap::clear);
-            }
+        if let Scope::Prefix(prefix) = scope {
+            self.can(self.capability.clear_prefix, Operation::Clear)?;
+            self.with_live(|entries| entries.retain(|key, _| !key.starts_with(prefix)));
+        } else {
+            self.can(self.capability.clear_everything, Operation::ClearServer)?;
+            self.with_live(HashMap::clear);
         }
         Ok(())
     }
