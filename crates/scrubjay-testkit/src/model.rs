@@ -12,7 +12,7 @@ use proptest::{
     test_runner::{TestCaseError, TestError, TestRunner},
 };
 use scrubjay::{
-    Cache, ErrorKind, KeyLayout, QualifiedKey, Remaining, Result, Ttl,
+    Cache, ErrorKind, Remaining, Result, Ttl,
     far::{Capability, Token},
 };
 use serde_json::{Value, json};
@@ -286,10 +286,10 @@ impl Model {
 
     /// Near, the pair itself; in a store what it sees, where a key without a namespace may be another's with one.
     fn slot(&self, Place { namespace, key }: Place) -> (String, String) {
-        if self.on_wire {
-            (String::new(), KeyLayout::Namespaced.wire(QualifiedKey { namespace, key }).into_owned())
-        } else {
-            (namespace.to_owned(), key.to_owned())
+        match namespace {
+            _ if !self.on_wire => (namespace.to_owned(), key.to_owned()),
+            "" => (String::new(), key.to_owned()),
+            _ => (String::new(), format!("{}:{key}", namespace.replace(':', "%3A"))),
         }
     }
 

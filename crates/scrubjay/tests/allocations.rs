@@ -1,5 +1,7 @@
 //! A near hit allocates nothing, on either face. The counting allocator counts this thread's allocations only.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     pin::pin,
     sync::Arc,

@@ -1,5 +1,7 @@
 //! The life of a set, in its order, and the ends that a command can come to.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "common/scripted.rs"]
 mod scripted;
 

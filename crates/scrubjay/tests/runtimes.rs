@@ -1,5 +1,7 @@
 //! Runtimes: none where nothing waits, and any number of them over one static cache.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::LazyLock;
 
 use scrubjay::{

@@ -1,6 +1,8 @@
 //! Two tiers stay coherent in one process: whatever races, fails or is dropped, the near tier holds nothing older than the
 //! far one, and nothing for longer. Calls stop at gates of the store, so every interleaving here is chosen and none waits.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "common/scripted.rs"]
 mod scripted;
 

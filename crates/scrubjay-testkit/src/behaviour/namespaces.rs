@@ -15,7 +15,7 @@ const NAMES: [&str; 26] = [
 ];
 
 /// The same keys in every namespace, among them some that would complete another's name.
-const KEYS: [&str; 4] = ["key", "b:c", "", "s:key"];
+const KEYS: [&str; 5] = ["key", ":key", "b:key", "", "s:key"];
 
 /// No entry is seen from another namespace, whatever the names.
 pub async fn namespaces_do_not_see_each_other(subject: &Subject) -> Result<()> {

@@ -1,6 +1,6 @@
 //! A store whose calls stop where a test wants them to: before the store is reached, or after, with the answer in hand.
 
-#![allow(dead_code, reason = "each test uses its part of the script")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test uses its part of the script")]
 
 use std::{sync::Arc, time::Duration};
 
