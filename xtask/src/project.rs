@@ -52,7 +52,7 @@ impl Project {
 
     /// The platform that programs built here run on, as cargo calls it.
     pub(crate) fn host(&self) -> Result<String> {
-        let told = capture(&mut self.command("rustc").arg("-vV"))?;
+        let told = capture(self.command("rustc").arg("-vV"))?;
         let told = String::from_utf8_lossy(&told.stdout);
         let host = told.lines().find_map(|line| line.strip_prefix("host: "));
         host.map(str::to_owned).ok_or_else(|| "`rustc -vV` tells no host".to_owned())

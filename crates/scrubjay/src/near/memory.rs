@@ -148,12 +148,12 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
 impl<V: Clone + Send + Sync + 'static> Memory<V> {
     /// Puts `value` under `key` for `ttl`, `None` for no deadline.
     pub fn set<'k>(&self, key: impl Into<QualifiedKey<'k>>, value: V, ttl: Option<Duration>) {
-        self.put(key.into(), value, ttl, &Condition::Always);
+        self.put(key.into(), value, self.deadline(ttl), &Condition::Always);
     }
 
     /// Puts `value` under `key` unless a live entry stands there; says whether it did.
     pub fn add<'k>(&self, key: impl Into<QualifiedKey<'k>>, value: V, ttl: Option<Duration>) -> bool {
-        self.put(key.into(), value, ttl, &Condition::Absent)
+        self.put(key.into(), value, self.deadline(ttl), &Condition::Absent)
     }
 
     /// Puts `value` under `key` if the live entry there still has `version`; says whether it did.
@@ -164,7 +164,7 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
         value: V,
         ttl: Option<Duration>,
     ) -> bool {
-        self.put(key.into(), value, ttl, &Condition::Version(version))
+        self.put(key.into(), value, self.deadline(ttl), &Condition::Version(version))
     }
 
     /// Gives the live entry under `key` a new ttl, `None` for no deadline; says whether there was one.
@@ -209,22 +209,25 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
 
     /// Puts `value` under `key`, unless somebody wrote to its shard since `ticket` was taken: then what was read from the
     /// other tier may be older than that write. Says whether it did.
+    ///
+    /// The ttl counts from when the ticket was taken: however long the other tier took to answer, the entry outlives none
+    /// there.
     pub fn fill<'k>(&self, key: impl Into<QualifiedKey<'k>>, value: V, ttl: Option<Duration>, ticket: Ticket) -> bool {
-        self.put(key.into(), value, ttl, &Condition::Ticket(ticket))
+        let deadline = ttl.map_or(Moment::NEVER, |ttl| ticket.taken.after(ttl));
+        self.put(key.into(), value, deadline, &Condition::Ticket(ticket))
     }
 
     /// Ends a change of another tier that began with `ticket`: the entry is what it is now there, if nobody else wrote
     /// meanwhile, and gone if somebody did. Fills that began in between are void either way.
     pub(crate) fn settle(&self, key: QualifiedKey<'_>, value: V, ttl: Duration, ticket: Ticket) {
-        if !self.put(key, value, Some(ttl), &Condition::Settle(ticket)) {
+        if !self.put(key, value, ticket.taken.after(ttl), &Condition::Settle(ticket)) {
             self.delete(key);
         }
     }
 
-    fn put(&self, key: QualifiedKey<'_>, value: V, ttl: Option<Duration>, condition: &Condition) -> bool {
+    fn put(&self, key: QualifiedKey<'_>, value: V, deadline: Moment, condition: &Condition) -> bool {
         let weight = self.0.weigher.as_ref().map_or(1, |weigh| weigh(key.key, &value));
-        let fresh = Fresh { value, weight, deadline: self.deadline(ttl) };
-        self.0.put(self.0.hash(key), fresh, condition)
+        self.0.put(self.0.hash(key), Fresh { value, weight, deadline }, condition)
     }
 
     fn deadline(&self, ttl: Option<Duration>) -> Moment {

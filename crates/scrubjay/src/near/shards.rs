@@ -47,7 +47,11 @@ struct Padded<V>(RwLock<Shard<V>>);
 
 /// The right to [`fill`](super::Memory::fill) an entry, void once somebody writes near it.
 #[derive(Clone, Copy, Debug)]
-pub struct Ticket(u64);
+pub struct Ticket {
+    writes: u64,
+    /// When it was taken: a fill's ttl counts from then.
+    pub(super) taken: Moment,
+}
 
 /// A key on its way: its hash is taken once.
 #[derive(Clone, Copy)]
@@ -122,7 +126,7 @@ impl<V: Send + Sync + 'static> Shards<V> {
                 Condition::Always => true,
                 Condition::Absent => live.is_none(),
                 Condition::Version(version) => live.is_some_and(|live| u64::from(live) == *version),
-                Condition::Ticket(ticket) | Condition::Settle(ticket) => shard.writes() == ticket.0,
+                Condition::Ticket(ticket) | Condition::Settle(ticket) => shard.writes() == ticket.writes,
             };
             if !matches!(condition, Condition::Ticket(_)) {
                 shard.written();
@@ -307,7 +311,8 @@ impl<V> Shards<V> {
     }
 
     pub(super) fn ticket(&self, key: Hashed<'_>) -> Ticket {
-        Ticket(self.shard(key).read().writes())
+        let taken = self.clock.precise();
+        Ticket { writes: self.shard(key).read().writes(), taken }
     }
 
     /// What `read` takes of the live entry under `key`, which counts as read.
