@@ -151,7 +151,8 @@ impl KeyLayout {
         if key.namespace.is_empty() {
             return NearKey::Borrowed(split(key.key));
         }
-        let plain = matches!(Cow::from(utf8_percent_encode(key.namespace, ESCAPED)), Cow::Borrowed(_));
+        // Nothing is escaped if the first piece is the whole.
+        let plain = utf8_percent_encode(key.namespace, ESCAPED).next() == Some(key.namespace);
         if plain && self != Self::Concatenated {
             return NearKey::Borrowed(key);
         }
