@@ -25,7 +25,11 @@ impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Get<'a> {
     const OPERATION: Operation = Operation::Get;
     single_key!();
 
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "the call and its answer on the stack cost more than half of what a cache adds to a hit"
+    )]
     fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<Self::Output>> {
         let Some(near) = &engine.near else { return Ok(None) };
         let value = near.memory.get(engine.qualify(&self.key, options));
