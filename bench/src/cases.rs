@@ -228,11 +228,11 @@ impl<V: Clone + Send + Sync + 'static> Ask<V> for blocking::Cache<V> {
 
 impl<V: Clone + Send + Sync + 'static> Ask<V> for Cache<V> {
     fn get(&self, key: &str) -> Option<V> {
-        sound(at_once(self.get(key)))
+        sound(at_once(async { self.get(key).await }))
     }
 
     fn set(&self, key: &str, value: V) {
-        sound(at_once(self.set(key, value)));
+        sound(at_once(async { self.set(key, value).await }));
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod drive;
 
-use std::{fmt, ops::ControlFlow, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -113,15 +113,14 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     #[inline]
     fn run<C: Command<V>>(self, mut command: C) -> Result<C::Output> {
         let Self { engine, options } = self;
-        match engine.try_near(&mut command, &options) {
-            ControlFlow::Break(answer) => answer,
-            ControlFlow::Continue(observation) => {
-                let answer = engine.finish(command, options, observation);
-                match engine.capability() {
-                    Some(capability) if capability.needs_runtime => drive::run(answer),
-                    _ => drive::park(answer),
-                }
-            }
+        let mut observation = None;
+        if let Some(answer) = engine.try_near(&mut command, &options, &mut observation).transpose() {
+            return answer;
+        }
+        let answer = engine.finish(command, options, observation);
+        match engine.capability() {
+            Some(capability) if capability.needs_runtime => drive::run(answer),
+            _ => drive::park(answer),
         }
     }
 }

@@ -25,7 +25,11 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Get<'_> {
     const OPERATION: Operation = Operation::Get;
     single_key!();
 
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "the call and its answer on the stack cost more than half of what a cache adds to a hit"
+    )]
     fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<Self::Output>> {
         let Some(near) = &engine.near else { return Ok(None) };
         let value = near.memory.get(engine.near_key(engine.qualify(&self.key, options)).pair());

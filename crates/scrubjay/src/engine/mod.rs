@@ -25,7 +25,6 @@ mod ttl;
 
 use std::{
     fmt,
-    ops::ControlFlow,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -113,22 +112,21 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         Ok(())
     }
 
-    /// The synchronous part of a command, which every face runs first: the answer, or what is needed to
+    /// The synchronous part of a command, which every face runs first: the answer, or nothing and what is needed to
     /// [`finish`](Self::finish) in the far tier.
+    ///
+    /// The answer is handed on as the near tier gave it and the rest goes by reference: moving either costs more than it does.
     #[inline]
     pub(crate) fn try_near<'a, C: Command<V>>(
         &'a self,
         command: &mut C,
         options: &Options<'a>,
-    ) -> ControlFlow<Result<C::Output>, Option<Observation<'a>>> {
+        observation: &mut Option<Observation<'a>>,
+    ) -> Result<Option<C::Output>> {
         if self.plugins.is_empty() && self.key_builder.is_none() {
-            return match command.near(self, options) {
-                Ok(Some(answer)) => ControlFlow::Break(Ok(answer)),
-                Ok(None) => ControlFlow::Continue(None),
-                Err(error) => ControlFlow::Break(Err(describe(error, command))),
-            };
+            return command.near(self, options).map_err(|error| describe(error, command));
         }
-        self.try_near_observed(command, options)
+        self.try_near_observed(command, options, observation)
     }
 
     #[inline(never)]
@@ -136,24 +134,18 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         &'a self,
         command: &mut C,
         options: &Options<'a>,
-    ) -> ControlFlow<Result<C::Output>, Option<Observation<'a>>> {
+        observation: &mut Option<Observation<'a>>,
+    ) -> Result<Option<C::Output>> {
         let namespace = self.namespace(options);
         let started = self.plugins.before(&told(command.keys(), C::OPERATION, namespace, options));
-        let given = self.key_builder.as_ref().map(|builder| {
-            let given = owned(command.keys());
-            command.build_keys(builder);
-            given
-        });
+        let given = self.key_builder.as_ref().map(|builder| rebuild(command, builder));
         let answer = command.near(self, options).map_err(|error| describe(error, command));
-        match answer.transpose() {
-            Some(answer) => {
-                let keys = given.as_deref().unwrap_or_else(|| command.keys());
-                let command_told = told(keys, C::OPERATION, namespace, options);
-                self.plugins.after(&command_told, started, &plugin::End::of(&answer, command.reads()));
-                ControlFlow::Break(answer)
-            }
-            None if self.plugins.is_empty() => ControlFlow::Continue(None),
-            None => ControlFlow::Continue(Some(Observation {
+        if !matches!(answer, Ok(None)) {
+            let command_told = told(given.as_deref().unwrap_or(command.keys()), C::OPERATION, namespace, options);
+            let outcome = plugin::Outcome::of(&answer, command.reads(), Plugins::took(started));
+            self.plugins.after(&command_told, &outcome);
+        } else if !self.plugins.is_empty() {
+            *observation = Some(Observation {
                 plugins: &self.plugins,
                 started,
                 operation: C::OPERATION,
@@ -161,8 +153,9 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
                 keys: given.unwrap_or_else(|| owned(command.keys())),
                 ttl: options.ttl,
                 ended: false,
-            })),
+            });
         }
+        answer
     }
 
     /// The asynchronous part of a command, after [`try_near`](Self::try_near).
@@ -213,6 +206,14 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
     pub(crate) fn count_undecodable(&self) {
         self.undecodable.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// Puts the keys through the builder; answers what they were before.
+#[inline(never)]
+fn rebuild<V, C: Command<V>>(command: &mut C, builder: &KeyBuilder) -> Vec<Key<'static>> {
+    let given = owned(command.keys());
+    command.build_keys(builder);
+    given
 }
 
 /// What plugins are told of a command.

@@ -2,14 +2,13 @@
 
 use std::{
     fmt, mem,
-    ops::ControlFlow,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
 use super::{Command, Engine, Expiring, Options};
-use crate::{Result, Ttl};
+use crate::{Result, Ttl, plugin::Observation};
 
 /// A call of a verb, as a future that does nothing until awaited: options chain on it first.
 ///
@@ -84,21 +83,37 @@ where
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let engine = self.engine;
-        let observation = match &mut self.state {
-            State::Ready { command, options } => match engine.try_near(command, options) {
-                ControlFlow::Break(answer) => {
-                    self.state = State::Finished;
-                    return Poll::Ready(answer);
-                }
-                ControlFlow::Continue(observation) => observation,
-            },
-            State::Running(answer) => return answer.as_mut().poll(context),
-            State::Finished => panic!("a request was polled after it had answered"),
-        };
-        if let State::Ready { command, options } = mem::replace(&mut self.state, State::Finished) {
-            self.state = State::Running(Box::pin(engine.finish(command, options, observation)));
+        let State::Ready { command, options } = &mut self.state else { return self.poll_far(context) };
+        let mut observation = None;
+        let answer = engine.try_near(command, options, &mut observation);
+        if let Some(answer) = answer.transpose() {
+            self.state = State::Finished;
+            return Poll::Ready(answer);
         }
-        self.poll(context)
+        self.start_far(observation);
+        self.poll_far(context)
+    }
+}
+
+/// The far part stands apart from `poll`, so that a near hit can be compiled into its caller.
+impl<'a, V, C> Request<'a, V, C>
+where
+    V: Clone + Send + Sync + 'static,
+    C: Command<V> + 'a,
+{
+    #[inline(never)]
+    fn start_far(&mut self, observation: Option<Observation<'a>>) {
+        if let State::Ready { command, options } = mem::replace(&mut self.state, State::Finished) {
+            self.state = State::Running(Box::pin(self.engine.finish(command, options, observation)));
+        }
+    }
+
+    #[inline(never)]
+    fn poll_far(&mut self, context: &mut Context<'_>) -> Poll<Result<C::Output>> {
+        match &mut self.state {
+            State::Running(answer) => answer.as_mut().poll(context),
+            _ => panic!("a request was polled after it had answered"),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub use self::{
     timing::{Figures, Timing},
 };
 pub(crate) use self::{
-    plugins::{End, Observation, Plugins},
+    plugins::{Observation, Plugins},
     registry::by_name,
 };
 use crate::{Error, Key, Operation, Ttl};
@@ -112,6 +112,16 @@ pub enum Outcome<'a> {
         /// How long it was under way.
         took: Option<Duration>,
     },
+}
+
+impl<'a> Outcome<'a> {
+    /// How a command ended that was not cancelled.
+    pub(crate) fn of<T>(answer: &'a Result<T, Error>, reads: Option<Reads>, took: Option<Duration>) -> Self {
+        match answer {
+            Ok(_) => Self::Done { reads, took },
+            Err(error) => Self::Failed { error, took },
+        }
+    }
 }
 
 impl Outcome<'_> {

@@ -1,6 +1,10 @@
 //! The plugins of one cache, and the observation of one command.
 
-use std::{any::Any, sync::Arc, time::Instant};
+use std::{
+    any::Any,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{Command, Outcome, Plugin, Reads};
 use crate::{Error, Key, Operation, Ttl, clock};
@@ -43,31 +47,14 @@ impl Plugins {
         started
     }
 
-    /// Tells every plugin that `command` has ended.
-    pub(crate) fn after(&self, command: &Command<'_>, started: Option<Instant>, end: &End<'_>) {
-        let took = started.map(|started| clock::stopwatch().saturating_duration_since(started));
-        let outcome = match *end {
-            End::Done(reads) => Outcome::Done { reads, took },
-            End::Failed(error) => Outcome::Failed { error, took },
-            End::Cancelled => Outcome::Cancelled { took },
-        };
-        self.list.iter().for_each(|plugin| plugin.after(command, &outcome));
+    /// The time since [`before`](Self::before), if a plugin asks for it.
+    pub(crate) fn took(started: Option<Instant>) -> Option<Duration> {
+        started.map(|started| clock::stopwatch().saturating_duration_since(started))
     }
-}
 
-/// How a command ended, before the time is added.
-pub(crate) enum End<'a> {
-    Done(Option<Reads>),
-    Failed(&'a Error),
-    Cancelled,
-}
-
-impl<'a> End<'a> {
-    pub(crate) fn of<T>(answer: &'a Result<T, Error>, reads: Option<Reads>) -> Self {
-        match answer {
-            Ok(_) => Self::Done(reads),
-            Err(error) => Self::Failed(error),
-        }
+    /// Tells every plugin that `command` has ended.
+    pub(crate) fn after(&self, command: &Command<'_>, outcome: &Outcome<'_>) {
+        self.list.iter().for_each(|plugin| plugin.after(command, outcome));
     }
 }
 
@@ -86,20 +73,20 @@ pub(crate) struct Observation<'a> {
 impl Observation<'_> {
     /// Tells the plugins how the command ended.
     pub(crate) fn end<T>(mut self, answer: &Result<T, Error>, reads: Option<Reads>) {
-        self.tell(&End::of(answer, reads));
+        self.tell(&Outcome::of(answer, reads, Plugins::took(self.started)));
         self.ended = true;
     }
 
-    fn tell(&self, end: &End<'_>) {
+    fn tell(&self, outcome: &Outcome<'_>) {
         let command = Command { operation: self.operation, namespace: self.namespace, keys: &self.keys, ttl: self.ttl };
-        self.plugins.after(&command, self.started, end);
+        self.plugins.after(&command, outcome);
     }
 }
 
 impl Drop for Observation<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.tell(&End::Cancelled);
+            self.tell(&Outcome::Cancelled { took: Plugins::took(self.started) });
         }
     }
 }
