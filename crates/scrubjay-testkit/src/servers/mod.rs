@@ -21,12 +21,16 @@
 
 mod account;
 mod certificates;
+mod cluster;
 mod memcached;
 mod process;
 mod redis;
 mod resp;
+mod sentinel;
 
 pub use self::{
+    cluster::RedisCluster,
     memcached::{MemcachedBuilder, MemcachedServer},
     redis::{RedisBuilder, RedisServer},
+    sentinel::RedisSentinel,
 };

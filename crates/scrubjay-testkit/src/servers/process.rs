@@ -95,7 +95,7 @@ impl Process {
     }
 
     /// How the process ended, unless it runs.
-    fn ended(&self) -> Option<String> {
+    pub(super) fn ended(&self) -> Option<String> {
         ended(&mut self.child.lock())
     }
 }

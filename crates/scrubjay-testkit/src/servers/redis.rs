@@ -128,14 +128,41 @@ impl RedisServer {
 
     /// [`command`](Self::command), for waiting until it succeeds.
     pub(super) fn try_command(&self, command: &[&str]) -> Result<String, String> {
+        self.try_commands(&[command])
+    }
+
+    /// Whether the reply to `command` contains `text`.
+    pub(super) fn says(&self, command: &[&str], text: &str) -> Result<(), String> {
+        let reply = self.try_command(command)?;
+        if reply.contains(text) { Ok(()) } else { Err(format!("{} does not say {text:?}:\n{reply}", self.port())) }
+    }
+
+    /// Sends `commands` by one connection, and answers the last reply.
+    fn try_commands(&self, commands: &[&[&str]]) -> Result<String, String> {
         let stream = UnixStream::connect(&self.control).map_err(|error| format!("cannot connect: {error}"))?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
-        match &self.account {
+        let mut reply = match &self.account {
             Some(Account { user, password }) if user.is_empty() => resp::call(&stream, &["AUTH", password])?,
             Some(Account { user, password }) => resp::call(&stream, &["AUTH", user, password])?,
             None => String::new(),
         };
-        resp::call(&stream, command)
+        for command in commands {
+            reply = resp::call(&stream, command)?;
+        }
+        Ok(reply)
+    }
+
+    /// Whether what is written here arrives at a replica. Both sides call a link up some time before that is so.
+    pub(super) fn is_replicated(&self) -> Result<(), String> {
+        // A write that is passed on even where it changes nothing; the wait is for what its own connection wrote.
+        match self.try_commands(&[&["FLUSHALL"], &["WAIT", "1", "1000"]])?.as_str() {
+            "1" => Ok(()),
+            _ => Err(format!("{} has no replica", self.port())),
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.process.ended().is_none()
     }
 
     fn until_ready(&self) -> Result<(), String> {

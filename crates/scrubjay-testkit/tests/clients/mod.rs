@@ -1,5 +1,8 @@
 //! The plainest clients there are.
 
+#![allow(dead_code, reason = "no file of tests uses all of them")]
+#![allow(clippy::unwrap_used, reason = "only tests use them")]
+
 use std::{
     fs,
     io::{Read, Write},
@@ -40,4 +43,12 @@ pub(crate) fn ask(mut stream: impl Read + Write, request: &str) -> String {
     let mut reply = [0; 4096];
     let read = stream.read(&mut reply).unwrap();
     String::from_utf8_lossy(&reply[..read]).into_owned()
+}
+
+/// Sends `request` and reads until the other side closes, or breaks off.
+pub(crate) fn ask_to_the_end(mut stream: impl Read + Write, request: &str) -> String {
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut replies = Vec::new();
+    let _ = stream.read_to_end(&mut replies);
+    String::from_utf8_lossy(&replies).into_owned()
 }
