@@ -145,6 +145,21 @@ impl KeyLayout {
         Cow::Owned(wire)
     }
 
+    /// The pair under which a near tier keeps what the store keeps under the wire key of `key`: the same for all pairs that meet
+    /// there, so that a change of one is a change of the others. Names that need no escape cost nothing.
+    pub(crate) fn near(self, key: QualifiedKey<'_>) -> NearKey<'_> {
+        if key.namespace.is_empty() {
+            return NearKey::Borrowed(split(key.key));
+        }
+        let plain = matches!(Cow::from(utf8_percent_encode(key.namespace, ESCAPED)), Cow::Borrowed(_));
+        if plain && self != Self::Concatenated {
+            return NearKey::Borrowed(key);
+        }
+        let wire = self.wire(key);
+        let QualifiedKey { namespace, key } = split(&wire);
+        NearKey::Owned { namespace: namespace.to_owned(), key: key.to_owned() }
+    }
+
     /// What every wire key of `namespace` starts with, if no other namespace's keys can start with it too.
     pub(crate) fn exclusive_prefix(self, namespace: &str) -> Option<String> {
         (self == Self::Namespaced).then(|| self.prefix(namespace))
@@ -166,6 +181,31 @@ impl fmt::Display for KeyLayout {
             Self::Verbatim => "verbatim",
             Self::Concatenated => "concatenated",
         })
+    }
+}
+
+/// A wire key as a pair again: another one for every wire key.
+fn split(wire: &str) -> QualifiedKey<'_> {
+    match wire.split_once(':') {
+        Some((namespace, key)) if !namespace.is_empty() => QualifiedKey { namespace, key },
+        _ => QualifiedKey { namespace: "", key: wire },
+    }
+}
+
+/// A pair as the near tier knows it.
+#[derive(Clone, Debug)]
+pub(crate) enum NearKey<'a> {
+    Borrowed(QualifiedKey<'a>),
+    Owned { namespace: String, key: String },
+}
+
+impl NearKey<'_> {
+    #[inline]
+    pub(crate) fn pair(&self) -> QualifiedKey<'_> {
+        match self {
+            Self::Borrowed(pair) => *pair,
+            Self::Owned { namespace, key } => QualifiedKey { namespace, key },
+        }
     }
 }
 
@@ -193,8 +233,9 @@ impl KeyBuilder {
         BUILDERS.find(name).map(|builder| Self::clone(&builder))
     }
 
-    pub(crate) fn build(&self, key: &str) -> String {
-        (self.0)(key)
+    /// Replaces `key` by what this makes of it.
+    pub(crate) fn rebuild(&self, key: &mut Key<'_>) {
+        *key = (self.0)(key.as_str()).into();
     }
 }
 
@@ -235,6 +276,24 @@ mod tests {
             let wire = KeyLayout::Namespaced.wire(QualifiedKey { namespace: &other, key: &key });
             prop_assert!(!wire.starts_with(&prefix));
         }
+    }
+
+    proptest! {
+        #[test]
+        fn pairs_meet_near_if_and_only_if_they_meet_on_the_wire(
+            one in ("[a:% é]{0,3}", "[a:]{0,4}"),
+            other in ("[a:% é]{0,3}", "[a:]{0,4}"),
+        ) {
+            let (one, other) = (pair(&one), pair(&other));
+            for layout in [KeyLayout::Namespaced, KeyLayout::Verbatim, KeyLayout::Concatenated] {
+                let near = layout.near(one).pair() == layout.near(other).pair();
+                prop_assert_eq!(near, layout.wire(one) == layout.wire(other), "{}", layout);
+            }
+        }
+    }
+
+    fn pair((namespace, key): &(String, String)) -> QualifiedKey<'_> {
+        QualifiedKey { namespace, key }
     }
 
     #[test]

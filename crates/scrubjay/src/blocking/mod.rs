@@ -111,7 +111,7 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     }
 
     #[inline]
-    fn run<C: Command<'a, V>>(self, mut command: C) -> Result<C::Output> {
+    fn run<C: Command<V>>(self, mut command: C) -> Result<C::Output> {
         let Self { engine, options } = self;
         match engine.try_near(&mut command, &options) {
             ControlFlow::Break(answer) => answer,

@@ -18,7 +18,7 @@ impl<'a, V> Add<'a, V> {
 
 impl<V> Expiring for Add<'_, V> {}
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Add<'a, V> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for Add<'_, V> {
     type Output = bool;
     const OPERATION: Operation = Operation::Add;
     single_key!();

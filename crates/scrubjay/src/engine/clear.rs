@@ -1,13 +1,13 @@
 //! `clear` and `clear_server`: removes a namespace, or everything.
 
 use super::{Command, Engine, Options, command::no_keys};
-use crate::{Error, Key, Operation, Result, far::Scope};
+use crate::{Error, Key, Operation, QualifiedKey, Result, far::Scope};
 
 /// The command of [`Cache::clear`](crate::Cache::clear).
 #[derive(Debug)]
 pub struct Clear;
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Clear {
+impl<V: Clone + Send + Sync + 'static> Command<V> for Clear {
     type Output = ();
     const OPERATION: Operation = Operation::Clear;
     no_keys!();
@@ -53,7 +53,7 @@ impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Clear {
 fn clear_near<V: Clone + Send + Sync + 'static>(engine: &Engine<V>, namespace: &str) {
     match &engine.near {
         Some(near) if namespace.is_empty() => near.memory.clear_all(),
-        Some(near) => near.memory.clear(namespace),
+        Some(near) => near.memory.clear(engine.near_key(QualifiedKey { namespace, key: "" }).pair().namespace),
         None => {}
     }
 }
@@ -62,7 +62,7 @@ fn clear_near<V: Clone + Send + Sync + 'static>(engine: &Engine<V>, namespace: &
 #[derive(Debug)]
 pub struct ClearServer;
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for ClearServer {
+impl<V: Clone + Send + Sync + 'static> Command<V> for ClearServer {
     type Output = ();
     const OPERATION: Operation = Operation::ClearServer;
     no_keys!();

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use super::Engine;
-use crate::{Key, Operation, Result, Ttl, plugin::Reads};
+use crate::{Key, KeyBuilder, Operation, Result, Ttl, plugin::Reads};
 
 /// One call of a verb. Sealed: users meet it only as the parameter of a [`Request`](super::Request).
-pub trait Command<'a, V>: Send {
+///
+/// It has no lifetime of its own: a task could not be spawned whose future holds a request, if its command were one only for
+/// the lifetime of that request.
+pub trait Command<V>: Send {
     /// What the verb answers.
     type Output: Send;
 
@@ -14,10 +17,10 @@ pub trait Command<'a, V>: Send {
     const OPERATION: Operation;
 
     /// The keys it concerns.
-    fn keys(&self) -> &[Key<'a>];
+    fn keys(&self) -> &[Key<'_>];
 
-    /// The same, for the key builder.
-    fn keys_mut(&mut self) -> &mut [Key<'a>];
+    /// Replaces each by what `builder` makes of it.
+    fn build_keys(&mut self, builder: &KeyBuilder);
 
     /// Answers without waiting, if the near tier can, or the call is wrong.
     fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<Self::Output>>;
@@ -45,12 +48,12 @@ pub struct Options<'a> {
 /// The keys of a command that concerns a single one.
 macro_rules! single_key {
     () => {
-        fn keys(&self) -> &[Key<'a>] {
+        fn keys(&self) -> &[Key<'_>] {
             std::slice::from_ref(&self.key)
         }
 
-        fn keys_mut(&mut self) -> &mut [Key<'a>] {
-            std::slice::from_mut(&mut self.key)
+        fn build_keys(&mut self, builder: &$crate::KeyBuilder) {
+            builder.rebuild(&mut self.key);
         }
     };
 }
@@ -58,12 +61,12 @@ macro_rules! single_key {
 /// The keys of a command that concerns several.
 macro_rules! several_keys {
     () => {
-        fn keys(&self) -> &[Key<'a>] {
+        fn keys(&self) -> &[Key<'_>] {
             &self.keys
         }
 
-        fn keys_mut(&mut self) -> &mut [Key<'a>] {
-            &mut self.keys
+        fn build_keys(&mut self, builder: &$crate::KeyBuilder) {
+            self.keys.iter_mut().for_each(|key| builder.rebuild(key));
         }
     };
 }
@@ -71,13 +74,11 @@ macro_rules! several_keys {
 /// The keys of a command that concerns none.
 macro_rules! no_keys {
     () => {
-        fn keys(&self) -> &[Key<'a>] {
+        fn keys(&self) -> &[Key<'_>] {
             &[]
         }
 
-        fn keys_mut(&mut self) -> &mut [Key<'a>] {
-            &mut []
-        }
+        fn build_keys(&mut self, _: &$crate::KeyBuilder) {}
     };
 }
 

@@ -22,7 +22,7 @@ impl<'a, V> CompareAndSet<'a, V> {
 
 impl<V> Expiring for CompareAndSet<'_, V> {}
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for CompareAndSet<'a, V> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for CompareAndSet<'_, V> {
     type Output = bool;
     const OPERATION: Operation = Operation::CompareAndSet;
     single_key!();

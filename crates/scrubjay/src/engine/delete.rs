@@ -12,7 +12,7 @@ pub struct Delete<'a> {
     pub(crate) key: Key<'a>,
 }
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Delete<'a> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for Delete<'_> {
     type Output = bool;
     const OPERATION: Operation = Operation::Delete;
     single_key!();
@@ -34,7 +34,7 @@ pub struct DeleteMany<'a> {
     pub(crate) keys: Vec<Key<'a>>,
 }
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for DeleteMany<'a> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for DeleteMany<'_> {
     type Output = usize;
     const OPERATION: Operation = Operation::DeleteMany;
     several_keys!();

@@ -9,7 +9,7 @@ pub struct Exists<'a> {
     pub(crate) key: Key<'a>,
 }
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Exists<'a> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for Exists<'_> {
     type Output = bool;
     const OPERATION: Operation = Operation::Exists;
     single_key!();

@@ -10,7 +10,7 @@ pub struct Expire<'a> {
     pub(crate) ttl: Ttl,
 }
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Expire<'a> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for Expire<'_> {
     type Output = bool;
     const OPERATION: Operation = Operation::Expire;
     single_key!();

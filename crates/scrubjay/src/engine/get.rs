@@ -20,7 +20,7 @@ impl<'a> Get<'a> {
     }
 }
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Get<'a> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for Get<'_> {
     type Output = Option<V>;
     const OPERATION: Operation = Operation::Get;
     single_key!();
@@ -28,7 +28,7 @@ impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Get<'a> {
     #[inline]
     fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<Self::Output>> {
         let Some(near) = &engine.near else { return Ok(None) };
-        let value = near.memory.get(engine.qualify(&self.key, options));
+        let value = near.memory.get(engine.near_key(engine.qualify(&self.key, options)).pair());
         if value.is_some() {
             self.source = Some(Source::Near);
         } else if engine.far.is_some() {

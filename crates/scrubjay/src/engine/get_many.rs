@@ -17,7 +17,7 @@ impl<'a, V> GetMany<'a, V> {
     }
 }
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for GetMany<'a, V> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for GetMany<'_, V> {
     type Output = Vec<Option<V>>;
     const OPERATION: Operation = Operation::GetMany;
     several_keys!();
@@ -25,7 +25,7 @@ impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for GetMany<'a, V> {
     fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<Self::Output>> {
         let values = self.keys.iter().map(|key| {
             let near = engine.near.as_ref()?;
-            near.memory.get(engine.qualify(key, options))
+            near.memory.get(engine.near_key(engine.qualify(key, options)).pair())
         });
         self.values = values.collect();
         let complete = engine.far.is_none() || self.values.iter().all(Option::is_some);
@@ -43,8 +43,7 @@ impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for GetMany<'a, V> {
             missing.iter().map(|&index| engine.qualify(&self.keys[index], options)).collect();
         let wire = engine.wire(&keys);
         let wire: Vec<&str> = wire.iter().map(|key| &**key).collect();
-        let tickets: Option<Vec<_>> =
-            engine.near.as_ref().map(|near| keys.iter().map(|key| near.memory.ticket(*key)).collect());
+        let tickets: Option<Vec<_>> = keys.iter().map(|key| engine.fill_ticket(*key)).collect();
         let want = if tickets.is_some() { Want::VALUE_AND_TTL } else { Want::VALUE };
         let found = far.store.get(engine.call(Operation::GetMany, options), &wire, want).await?;
 
@@ -57,7 +56,7 @@ impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for GetMany<'a, V> {
             };
             if let (Some(near), Some(tickets)) = (&engine.near, &tickets) {
                 let lifetime = Some(near.lifetime(found.ttl));
-                near.memory.fill(keys[position], value.clone(), lifetime, tickets[position]);
+                near.memory.fill(engine.near_key(keys[position]).pair(), value.clone(), lifetime, tickets[position]);
             }
             values[missing[position]] = Some(value);
         }

@@ -26,7 +26,7 @@ impl<'a> Increment<'a> {
 
 impl Expiring for Increment<'_> {}
 
-impl<'a, V: Counter + Clone + Send + Sync + 'static> Command<'a, V> for Increment<'a> {
+impl<V: Counter + Clone + Send + Sync + 'static> Command<V> for Increment<'_> {
     type Output = i64;
     const OPERATION: Operation = Operation::Increment;
     single_key!();

@@ -94,14 +94,14 @@ pub(super) async fn look_up<V: Clone + Send + Sync + 'static>(
     let Some(far) = &engine.far else { return Ok(Lookup::Miss(MissReason::Absent)) };
     let key = engine.qualify(key, options);
     let wire = engine.layout.wire(key);
-    let ticket = engine.near.as_ref().map(|near| near.memory.ticket(key));
+    let ticket = engine.fill_ticket(key);
     let want = if ticket.is_some() || operation == Operation::Lookup { Want::VALUE_AND_TTL } else { Want::VALUE };
     let found = far.store.get(engine.call(operation, options), &[&*wire], want).await?.pop().flatten();
     let Some(found) = found else { return Ok(Lookup::Miss(MissReason::Absent)) };
     match far.serializer.decode(&found.value) {
         Ok(value) => {
             if let (Some(near), Some(ticket)) = (&engine.near, ticket) {
-                near.memory.fill(key, value.clone(), Some(near.lifetime(found.ttl)), ticket);
+                near.memory.fill(engine.near_key(key).pair(), value.clone(), Some(near.lifetime(found.ttl)), ticket);
             }
             Ok(Lookup::Fresh { value, source: Source::Far, ttl: found.ttl })
         }
@@ -125,14 +125,14 @@ impl<'a> LookupKey<'a> {
     }
 }
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for LookupKey<'a> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for LookupKey<'_> {
     type Output = Lookup<V>;
     const OPERATION: Operation = Operation::Lookup;
     single_key!();
 
     fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<Self::Output>> {
         let Some(near) = &engine.near else { return Ok(None) };
-        match near.memory.read(engine.qualify(&self.key, options)) {
+        match near.memory.read(engine.near_key(engine.qualify(&self.key, options)).pair()) {
             Some(held) => {
                 self.source = Some(Source::Near);
                 Ok(Some(Lookup::Fresh { value: held.value, source: Source::Near, ttl: held.ttl }))
@@ -167,7 +167,7 @@ impl<'a> GetForUpdate<'a> {
     }
 }
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for GetForUpdate<'a> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for GetForUpdate<'_> {
     type Output = Current<V>;
     const OPERATION: Operation = Operation::GetForUpdate;
     single_key!();
@@ -186,6 +186,9 @@ impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for GetForUpdate<'a> {
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Self::Output> {
         let absent = Current { value: None, token: Token::Absent };
         let Some(far) = &engine.far else { return Ok(absent) };
+        if !far.capability.compare_and_set {
+            return Err(far.store.info().unsupported(Operation::GetForUpdate));
+        }
         let wire = engine.layout.wire(engine.qualify(&self.key, options));
         let call = engine.call(Operation::GetForUpdate, options);
         let found = far.store.get(call, &[&*wire], Want::VALUE_AND_TOKEN).await?.pop().flatten();

@@ -116,7 +116,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
     /// The synchronous part of a command, which every face runs first: the answer, or what is needed to
     /// [`finish`](Self::finish) in the far tier.
     #[inline]
-    pub(crate) fn try_near<'a, C: Command<'a, V>>(
+    pub(crate) fn try_near<'a, C: Command<V>>(
         &'a self,
         command: &mut C,
         options: &Options<'a>,
@@ -132,7 +132,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
     }
 
     #[inline(never)]
-    fn try_near_observed<'a, C: Command<'a, V>>(
+    fn try_near_observed<'a, C: Command<V>>(
         &'a self,
         command: &mut C,
         options: &Options<'a>,
@@ -140,8 +140,8 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         let namespace = self.namespace(options);
         let started = self.plugins.before(&told(command.keys(), C::OPERATION, namespace, options));
         let given = self.key_builder.as_ref().map(|builder| {
-            let given = command.keys().to_vec();
-            command.keys_mut().iter_mut().for_each(|key| *key = builder.build(key.as_str()).into());
+            let given = owned(command.keys());
+            command.build_keys(builder);
             given
         });
         let answer = command.near(self, options).map_err(|error| describe(error, command));
@@ -158,7 +158,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
                 started,
                 operation: C::OPERATION,
                 namespace,
-                keys: given.unwrap_or_else(|| command.keys().to_vec()),
+                keys: given.unwrap_or_else(|| owned(command.keys())),
                 ttl: options.ttl,
                 ended: false,
             })),
@@ -166,7 +166,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
     }
 
     /// The asynchronous part of a command, after [`try_near`](Self::try_near).
-    pub(crate) async fn finish<'a, C: Command<'a, V>>(
+    pub(crate) async fn finish<'a, C: Command<V>>(
         &'a self,
         mut command: C,
         options: Options<'a>,
@@ -225,9 +225,14 @@ fn told<'t>(
     plugin::Command { operation, namespace, keys, ttl: options.ttl }
 }
 
+/// The keys, for plugins to be told of once the command has been moved.
+fn owned(keys: &[Key<'_>]) -> Vec<Key<'static>> {
+    keys.iter().map(|key| key.as_str().to_owned().into()).collect()
+}
+
 /// Adds to an error which command it was, and on which key if there is just one.
 #[cold]
-fn describe<'a, V, C: Command<'a, V>>(error: Error, command: &C) -> Error {
+fn describe<V, C: Command<V>>(error: Error, command: &C) -> Error {
     let error = error.with_operation(C::OPERATION);
     match command.keys() {
         [key] => error.with_key(key.as_str()),

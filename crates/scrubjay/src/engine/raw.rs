@@ -11,7 +11,7 @@ pub struct Raw {
     pub(crate) words: Vec<Bytes>,
 }
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Raw {
+impl<V: Clone + Send + Sync + 'static> Command<V> for Raw {
     type Output = Reply;
     const OPERATION: Operation = Operation::Raw;
     no_keys!();
@@ -34,7 +34,7 @@ impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Raw {
 #[derive(Debug)]
 pub struct Close;
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Close {
+impl<V: Clone + Send + Sync + 'static> Command<V> for Close {
     type Output = ();
     const OPERATION: Operation = Operation::Close;
     no_keys!();

@@ -19,7 +19,7 @@ use crate::{Result, Ttl};
 /// # Panics
 /// If polled after it has answered.
 #[must_use = "a request does nothing until it is awaited"]
-pub struct Request<'a, V, C: Command<'a, V>> {
+pub struct Request<'a, V, C: Command<V> + 'a> {
     engine: &'a Engine<V>,
     state: State<'a, C, C::Output>,
 }
@@ -30,7 +30,7 @@ enum State<'a, C, T> {
     Finished,
 }
 
-impl<'a, V, C: Command<'a, V>> Request<'a, V, C> {
+impl<'a, V, C: Command<V>> Request<'a, V, C> {
     pub(crate) fn new(engine: &'a Engine<V>, command: C) -> Self {
         Self { engine, state: State::Ready { command, options: Options::default() } }
     }
@@ -71,12 +71,13 @@ impl<'a, V, C: Command<'a, V>> Request<'a, V, C> {
 }
 
 /// Nothing in a request is pinned but the boxed future, which stays where it is.
-impl<'a, V, C: Command<'a, V>> Unpin for Request<'a, V, C> {}
+impl<V, C: Command<V>> Unpin for Request<'_, V, C> {}
 
-impl<'a, V, C> Future for Request<'a, V, C>
+/// No bound here relates a lifetime to another: `join!` asks for `Future` where a spawned task has forgotten which is which.
+impl<V, C> Future for Request<'_, V, C>
 where
     V: Clone + Send + Sync + 'static,
-    C: Command<'a, V> + 'a,
+    C: Command<V>,
 {
     type Output = Result<C::Output>;
 
@@ -101,7 +102,7 @@ where
     }
 }
 
-impl<'a, V, C: Command<'a, V>> fmt::Debug for Request<'a, V, C> {
+impl<V, C: Command<V>> fmt::Debug for Request<'_, V, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::Ready { .. } => "ready",

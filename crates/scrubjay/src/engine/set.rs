@@ -18,7 +18,7 @@ impl<'a, V> Set<'a, V> {
 
 impl<V> Expiring for Set<'_, V> {}
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for Set<'a, V> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for Set<'_, V> {
     type Output = ();
     const OPERATION: Operation = Operation::Set;
     single_key!();

@@ -19,7 +19,7 @@ impl<'a, V> SetMany<'a, V> {
 
 impl<V> Expiring for SetMany<'_, V> {}
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for SetMany<'a, V> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for SetMany<'_, V> {
     type Output = ();
     const OPERATION: Operation = Operation::SetMany;
     several_keys!();

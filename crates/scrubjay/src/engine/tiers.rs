@@ -8,6 +8,7 @@ use super::Engine;
 use crate::{
     QualifiedKey, Result,
     far::{AnyStore, Capability},
+    key::NearKey,
     near::{Memory, Ticket},
     serializer::Serializer,
 };
@@ -53,17 +54,31 @@ impl<V: Clone + Send + Sync + 'static> Near<V> {
 }
 
 impl<V: Clone + Send + Sync + 'static> Engine<V> {
+    /// The pair under which the near tier knows `key`.
+    #[inline]
+    pub(crate) fn near_key<'k>(&self, key: QualifiedKey<'k>) -> NearKey<'k> {
+        if self.far.is_some() { self.layout.near(key) } else { NearKey::Borrowed(key) }
+    }
+
     /// The keys on the wire.
     pub(crate) fn wire<'k>(&self, keys: &[QualifiedKey<'k>]) -> Vec<Cow<'k, str>> {
         keys.iter().map(|key| self.layout.wire(*key)).collect()
     }
 
+    /// The right to fill the near tier with what a read of the far one brings back: only a store that tells how long that
+    /// still lives gives it, or the near entry might outlive the far one.
+    pub(crate) fn fill_ticket(&self, key: QualifiedKey<'_>) -> Option<Ticket> {
+        let (Some(near), Some(far)) = (&self.near, &self.far) else { return None };
+        far.capability.expire.then(|| near.memory.ticket(self.near_key(key).pair()))
+    }
+
     /// Begins a change of `keys` in the far tier: their near entries are gone from now on, and gone again at the end.
     pub(crate) fn begin_change<'k>(&'k self, keys: Vec<QualifiedKey<'k>>) -> FarChange<'k, V> {
         let near = self.near.as_ref();
+        let keys: Vec<NearKey<'k>> = keys.into_iter().map(|key| self.near_key(key)).collect();
         let tickets = near.map_or_else(Vec::new, |near| {
             delete_all(&near.memory, &keys);
-            keys.iter().map(|key| near.memory.ticket(*key)).collect()
+            keys.iter().map(|key| near.memory.ticket(key.pair())).collect()
         });
         FarChange { near, keys, tickets }
     }
@@ -76,7 +91,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
 /// are removed again, which voids the fills that began in between.
 pub(crate) struct FarChange<'k, V: Clone + Send + Sync + 'static> {
     near: Option<&'k Near<V>>,
-    keys: Vec<QualifiedKey<'k>>,
+    keys: Vec<NearKey<'k>>,
     tickets: Vec<Ticket>,
 }
 
@@ -84,7 +99,7 @@ impl<V: Clone + Send + Sync + 'static> FarChange<'_, V> {
     /// The far tier now holds `value` under the one key of this change. (After a batch the near entries stay away.)
     pub(crate) fn succeed(mut self, value: V, ttl: Option<Duration>) {
         if let (Some(near), [key], [ticket]) = (self.near, &*self.keys, &*self.tickets) {
-            near.memory.settle(*key, value, near.lifetime(ttl), *ticket);
+            near.memory.settle(key.pair(), value, near.lifetime(ttl), *ticket);
             self.keys.clear();
         }
     }
@@ -98,8 +113,8 @@ impl<V: Clone + Send + Sync + 'static> Drop for FarChange<'_, V> {
     }
 }
 
-fn delete_all<V: Clone + Send + Sync + 'static>(memory: &Memory<V>, keys: &[QualifiedKey<'_>]) {
+fn delete_all<V: Clone + Send + Sync + 'static>(memory: &Memory<V>, keys: &[NearKey<'_>]) {
     for key in keys {
-        memory.delete(*key);
+        memory.delete(key.pair());
     }
 }

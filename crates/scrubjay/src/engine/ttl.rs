@@ -9,7 +9,7 @@ pub struct ReadTtl<'a> {
     pub(crate) key: Key<'a>,
 }
 
-impl<'a, V: Clone + Send + Sync + 'static> Command<'a, V> for ReadTtl<'a> {
+impl<V: Clone + Send + Sync + 'static> Command<V> for ReadTtl<'_> {
     type Output = Remaining;
     const OPERATION: Operation = Operation::Ttl;
     single_key!();

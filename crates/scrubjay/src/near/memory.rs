@@ -78,7 +78,10 @@ pub struct Held<V> {
 
 /// The right to [`fill`](Memory::fill) an entry, void once somebody writes near it.
 #[derive(Clone, Copy, Debug)]
-pub struct Ticket(u64);
+pub struct Ticket {
+    writes: u64,
+    taken: Moment,
+}
 
 impl<V> Memory<V> {
     /// A cache that holds up to `capacity` entries.
@@ -250,25 +253,29 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
 
     /// Takes the right to fill `key` from another tier. Take it before reading that tier.
     pub fn ticket<'k>(&self, key: impl Into<QualifiedKey<'k>>) -> Ticket {
-        Ticket(self.shard(self.hash(key.into())).read().writes())
+        let taken = self.0.clock.precise();
+        Ticket { writes: self.shard(self.hash(key.into())).read().writes(), taken }
     }
 
     /// Puts `value` under `key`, unless somebody wrote to its shard since `ticket` was taken: then what was read from the
     /// other tier may be older than that write. Says whether it did.
+    ///
+    /// The ttl counts from when the ticket was taken: however long the other tier took to answer, the entry outlives none
+    /// there.
     pub fn fill<'k>(&self, key: impl Into<QualifiedKey<'k>>, value: V, ttl: Option<Duration>, ticket: Ticket) -> bool {
         let key = key.into();
         let hash = self.hash(key);
-        let fresh = self.fresh(key, value, ttl);
-        self.put(hash, key, fresh, |shard| shard.writes() == ticket.0)
+        let fresh = self.fresh_since(ticket.taken, key, value, ttl);
+        self.put(hash, key, fresh, |shard| shard.writes() == ticket.writes)
     }
 
     /// Ends a change of another tier that began with `ticket`: the entry is what it is now there, if nobody else wrote
     /// meanwhile, and gone if somebody did. Fills that began in between are void either way.
     pub(crate) fn settle(&self, key: QualifiedKey<'_>, value: V, ttl: Duration, ticket: Ticket) {
         let hash = self.hash(key);
-        let fresh = self.fresh(key, value, Some(ttl));
+        let fresh = self.fresh_since(ticket.taken, key, value, Some(ttl));
         let settled = self.put(hash, key, fresh, |shard| {
-            let alone = shard.writes() == ticket.0;
+            let alone = shard.writes() == ticket.writes;
             shard.written();
             alone
         });
@@ -357,8 +364,17 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
     }
 
     fn fresh(&self, key: QualifiedKey<'_>, value: V, ttl: Option<Duration>) -> Fresh<V> {
-        let weight = self.0.weigher.as_ref().map_or(1, |weigh| weigh(key.key, &value));
-        Fresh { value, weight, deadline: self.deadline(ttl) }
+        let deadline = self.deadline(ttl);
+        Fresh { weight: self.weigh(key, &value), value, deadline }
+    }
+
+    fn fresh_since(&self, start: Moment, key: QualifiedKey<'_>, value: V, ttl: Option<Duration>) -> Fresh<V> {
+        let deadline = ttl.map_or(Moment::NEVER, |ttl| start.after(ttl));
+        Fresh { weight: self.weigh(key, &value), value, deadline }
+    }
+
+    fn weigh(&self, key: QualifiedKey<'_>, value: &V) -> u32 {
+        self.0.weigher.as_ref().map_or(1, |weigh| weigh(key.key, value))
     }
 
     fn deadline(&self, ttl: Option<Duration>) -> Moment {

@@ -78,7 +78,7 @@ pub(crate) struct Observation<'a> {
     pub(crate) started: Option<Instant>,
     pub(crate) operation: Operation,
     pub(crate) namespace: &'a str,
-    pub(crate) keys: Vec<Key<'a>>,
+    pub(crate) keys: Vec<Key<'static>>,
     pub(crate) ttl: Option<Ttl>,
     pub(crate) ended: bool,
 }

@@ -1,0 +1,71 @@
+//! A near hit allocates nothing, on either face. The counting allocator counts this thread's allocations only.
+
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use allocation_counter::measure;
+use scrubjay::{Cache, Clock, Memory, far::MemoryStore, serializer::Json};
+
+/// Runs `work` once to warm up, and again counted.
+fn allocations(mut work: impl FnMut()) -> u64 {
+    work();
+    measure(work).count_total
+}
+
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("a near hit waits for nothing"),
+    }
+}
+
+fn hits_allocate_nothing<V: Clone + PartialEq + Send + Sync + std::fmt::Debug + 'static>(cache: &Cache<V>, value: V) {
+    let blocking = cache.blocking();
+    blocking.set("plain", value.clone()).unwrap();
+    blocking.with().ttl(Duration::from_secs(60)).set("timed", value.clone()).unwrap();
+    blocking.with().namespace("other").set("plain", value.clone()).unwrap();
+    let expected = Some(value);
+    for key in ["plain", "timed"] {
+        assert_eq!(allocations(|| assert_eq!(now(cache.get(key)).unwrap(), expected)), 0, "async, {key}");
+        assert_eq!(allocations(|| assert_eq!(blocking.get(key).unwrap(), expected)), 0, "blocking, {key}");
+    }
+    let elsewhere = || assert_eq!(now(cache.get("plain").namespace("other")).unwrap(), expected);
+    assert_eq!(allocations(elsewhere), 0, "async, in a namespace");
+    let elsewhere = || assert_eq!(blocking.with().namespace("other").get("plain").unwrap(), expected);
+    assert_eq!(allocations(elsewhere), 0, "blocking, in a namespace");
+}
+
+#[test]
+fn a_near_hit_allocates_nothing() {
+    hits_allocate_nothing(&Cache::memory(), 42_u64);
+    hits_allocate_nothing(&Cache::memory(), Arc::<str>::from("shared"));
+    hits_allocate_nothing(&Cache::builder().namespace("main").build().unwrap(), Arc::new(vec![1, 2, 3]));
+}
+
+#[test]
+fn a_near_hit_before_a_far_tier_allocates_nothing() {
+    let clock = Clock::manual();
+    let memory = Memory::builder().clock(clock.clone()).build();
+    let store = MemoryStore::new(Memory::builder().clock(clock).build());
+    let builder = Cache::<u64>::builder().near(memory).far(store).serializer(Json);
+    hits_allocate_nothing(&builder.namespace("main").build().unwrap(), 42);
+}
+
+#[test]
+fn a_near_miss_allocates_nothing() {
+    let cache = Cache::<u64>::memory();
+    assert_eq!(allocations(|| assert_eq!(now(cache.get("absent")).unwrap(), None)), 0);
+    assert_eq!(allocations(|| assert!(!cache.blocking().exists("absent").unwrap())), 0);
+}
+
+/// Counting works: what does allocate is counted.
+#[test]
+fn a_far_hit_allocates() {
+    let cache = Cache::<u64>::from_url("memory://?serializer=json").unwrap();
+    cache.blocking().set("key", 1).unwrap();
+    assert!(allocations(|| assert_eq!(cache.blocking().get("key").unwrap(), Some(1))) > 0);
+}
