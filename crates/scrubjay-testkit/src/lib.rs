@@ -1,6 +1,7 @@
 //! The test kit of the scrubjay cache.
 
 mod ports;
+pub mod proxy;
 #[cfg(unix)]
 pub mod servers;
-mod wait;
+pub mod wait;
