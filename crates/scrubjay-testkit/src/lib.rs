@@ -4,9 +4,10 @@
 pub mod behaviour;
 pub mod model;
 mod ports;
+pub mod proxy;
 #[cfg(unix)]
 pub mod servers;
 mod subject;
-mod wait;
+pub mod wait;
 
 pub use self::subject::Subject;

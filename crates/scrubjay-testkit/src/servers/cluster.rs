@@ -94,7 +94,7 @@ impl RedisCluster {
             replica.try_command(&["CLUSTER", "REPLICATE", &master])?;
         }
         until(LIMIT, || {
-            replicas.iter().try_for_each(|replica| replica.says(&["INFO", "replication"], "master_link_status:up"))?;
+            masters.iter().try_for_each(RedisServer::is_replicated)?;
             self.nodes.iter().try_for_each(|node| match roles(&node.try_command(&["CLUSTER", "NODES"])?) {
                 (MASTERS, MASTERS) => Ok(()),
                 (masters, replicas) => {
