@@ -11,6 +11,7 @@ use std::{
 use scrubjay::{
     Cache, Clock, ErrorKind, Memory,
     far::{Redis, Reply, StoreConfig},
+    serializer::Json,
 };
 use scrubjay_testkit::{
     Subject,
@@ -18,6 +19,10 @@ use scrubjay_testkit::{
     model,
     servers::{RedisCluster, RedisSentinel, RedisServer},
 };
+
+fn cache(store: Redis) -> scrubjay::Builder<String> {
+    Cache::builder().far(store).serializer(Json)
+}
 
 /// Every behaviour, in a database of its own each, several at a time: most of the suite is waiting for ttls to pass.
 fn behaves(url_of_db: impl Fn(usize) -> String + Sync, subject: impl Fn(Redis) -> Subject + Sync) {
@@ -85,7 +90,7 @@ fn a_cluster_behaves() {
     for behaviour in BEHAVIOURS {
         println!("{}", behaviour.name);
         let store = Redis::new(&cluster.url()).unwrap();
-        let cache = Cache::<String>::builder().far(store.clone()).build().unwrap().blocking();
+        let cache = cache(store.clone()).build().unwrap().blocking();
         cache.clear_server().unwrap();
         behaviour::run(behaviour.name, async { far(store) });
     }
@@ -96,7 +101,7 @@ fn the_master_behind_a_sentinel_behaves_and_is_followed() {
     let sentinel = RedisSentinel::start().unwrap();
     let url = sentinel.url();
     let store = Redis::new(&url).unwrap();
-    let cache = Cache::<String>::builder().far(store).build().unwrap().blocking();
+    let cache = cache(store).build().unwrap().blocking();
     for behaviour in BEHAVIOURS.iter().step_by(4) {
         println!("{}", behaviour.name);
         cache.clear_server().unwrap();
@@ -154,7 +159,7 @@ fn urls_are_read_without_connecting() {
 fn a_client_that_the_program_has_can_be_used() {
     let server = RedisServer::builder().user("jay", "acorn").start().unwrap();
     let client = redis::Client::open(format!("{}/5", server.url())).unwrap();
-    let cache = Cache::<String>::builder().far(Redis::from_client(&client).unwrap()).build().unwrap().blocking();
+    let cache = cache(Redis::from_client(&client).unwrap()).build().unwrap().blocking();
     cache.set("key", "value".into()).unwrap();
     assert_eq!(cache.get("key").unwrap().as_deref(), Some("value"));
     assert_eq!(cache.info().to_string().split_once("://").unwrap().0, "redis");
@@ -163,7 +168,7 @@ fn a_client_that_the_program_has_can_be_used() {
 #[test]
 fn raw_takes_any_command_and_leaves_the_shared_connection_as_it_was() {
     let server = RedisServer::start().unwrap();
-    let cache = Cache::<String>::builder().far(Redis::new(&server.url()).unwrap()).build().unwrap().blocking();
+    let cache = cache(Redis::new(&server.url()).unwrap()).build().unwrap().blocking();
     let raw = |words: &[&str]| cache.raw(words.iter().map(|word| (*word).to_owned())).unwrap();
     assert_eq!(raw(&["SET", "a", "1"]), Reply::Ok);
     assert_eq!(raw(&["SELECT", "5"]), Reply::Ok);
@@ -183,7 +188,7 @@ fn clear_of_a_namespace_takes_its_glob_characters_literally() {
     let server = RedisServer::start().unwrap();
     for namespace in ["*", "?", "[a-z]", "\\", "user"] {
         let store = Redis::new(&server.url()).unwrap();
-        let cache = Cache::<String>::builder().far(store).namespace(namespace).build().unwrap().blocking();
+        let cache = cache(store).namespace(namespace).build().unwrap().blocking();
         let other = cache.with().namespace("users");
         other.set("other", "stays".into()).unwrap();
         cache.set_many((0..1500).map(|n| (format!("{n}"), String::new()))).unwrap();

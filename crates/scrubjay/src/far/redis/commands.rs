@@ -75,7 +75,7 @@ impl Store for Redis {
                 });
                 Request::One(all)
             }
-            items => Request::Atomic(pipeline(items.iter().map(set))),
+            items => Request::Atomic(transaction(items.iter().map(set))),
         };
         self.connections.ask(call, &request).await.map(drop)
     }
@@ -105,7 +105,7 @@ impl Store for Redis {
             // The zero brings the ttl, and only where there was nothing.
             Some(ttl) => {
                 let zero = Item { key: change.key, value: Bytes::from_static(b"0"), ttl: Some(ttl) };
-                Request::Atomic(pipeline([set(&zero).arg("NX").to_owned(), increment]))
+                Request::Atomic(transaction([set(&zero).arg("NX").to_owned(), increment]))
             }
         };
         let replies = self.connections.ask(call, &request).await?;
@@ -116,7 +116,9 @@ impl Store for Redis {
         let request = match ttl {
             Some(ttl) => Request::One(cmd("PEXPIRE").arg(key).arg(milliseconds(ttl)).to_owned()),
             // PERSIST says the same of an entry without a ttl and of none.
-            None => Request::Atomic(pipeline([cmd("PERSIST").arg(key).to_owned(), cmd("EXISTS").arg(key).to_owned()])),
+            None => {
+                Request::Atomic(transaction([cmd("PERSIST").arg(key).to_owned(), cmd("EXISTS").arg(key).to_owned()]))
+            }
         };
         let replies = self.connections.ask(call, &request).await?;
         replies.into_iter().next_back().map_or_else(|| Err(failure::unexpected()), is_one)
@@ -277,6 +279,12 @@ fn pipeline(commands: impl IntoIterator<Item = Cmd>) -> Pipeline {
         pipeline.add_command(command);
     });
     pipeline
+}
+
+fn transaction(commands: impl IntoIterator<Item = Cmd>) -> Pipeline {
+    let mut transaction = pipeline(commands);
+    transaction.atomic();
+    transaction
 }
 
 fn set(item: &Item<'_>) -> Cmd {

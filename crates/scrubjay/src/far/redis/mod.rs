@@ -61,9 +61,10 @@ use crate::{Error, Result, url::Url};
 ///   gets a connection of its own, for that call; on a cluster it is refused.
 ///
 /// ```
-/// use scrubjay::{Cache, far::Redis};
+/// use scrubjay::{Cache, far::Redis, serializer::Json};
 ///
-/// let cache = Cache::<String>::builder().far(Redis::new("redis://localhost:6379/1")?).namespace("main").build()?;
+/// let store = Redis::new("redis://localhost:6379/1")?;
+/// let cache = Cache::<String>::builder().far(store).serializer(Json).namespace("main").build()?;
 /// assert_eq!(cache.info().to_string(), "redis://localhost:6379/1 serializer=json timeout=1s namespace=main");
 /// # Ok::<(), scrubjay::Error>(())
 /// ```
