@@ -1,6 +1,7 @@
 //! The behaviour suite and the model on real Redis servers: plain, by socket, with a password, over TLS, behind a sentinel,
 //! and a cluster; and what only Redis has.
 #![cfg(all(feature = "redis", unix))]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test tells its figures, and what fails fails it")]
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -8,15 +9,19 @@ use std::{
     time::Duration,
 };
 
+use proptest::{
+    strategy::Strategy,
+    test_runner::{TestCaseError, TestRunner},
+};
 use scrubjay::{
-    Cache, Clock, ErrorKind, Memory,
+    Cache, Clock, ErrorKind, Memory, Ttl,
     far::{Redis, Reply, StoreConfig},
     serializer::Json,
 };
 use scrubjay_testkit::{
     Subject,
     behaviour::{self, BEHAVIOURS},
-    model,
+    model::{self, Op},
     servers::{RedisCluster, RedisSentinel, RedisServer},
 };
 
@@ -113,15 +118,40 @@ fn the_master_behind_a_sentinel_behaves_and_is_followed() {
     assert_eq!(cache.get("after").unwrap().as_deref(), Some("written"));
 }
 
+/// The model's time stands still, and a server's does not: here nothing lives shorter than a day.
+fn without_time(ops: Vec<Op>) -> Vec<Op> {
+    let day = Duration::from_secs(24 * 60 * 60);
+    let long = |ttl: Ttl| match ttl {
+        Ttl::After(ttl) if !ttl.is_zero() && ttl < day => Ttl::After(day),
+        other => other,
+    };
+    let steady = |op| match op {
+        Op::Advance(_) | Op::ReadTtl(_) => None,
+        Op::Set(place, value, ttl) => Some(Op::Set(place, value, ttl.map(long))),
+        Op::SetMany(namespace, entries, ttl) => Some(Op::SetMany(namespace, entries, ttl.map(long))),
+        Op::Add(place, value, ttl) => Some(Op::Add(place, value, ttl.map(long))),
+        Op::Increment(place, by, ttl) => Some(Op::Increment(place, by, ttl.map(long))),
+        Op::Expire(place, ttl) => Some(Op::Expire(place, long(ttl))),
+        Op::CompareAndSet(value, ttl) => Some(Op::CompareAndSet(value, ttl.map(long))),
+        other => Some(other),
+    };
+    ops.into_iter().filter_map(steady).collect()
+}
+
+/// More sequences: `PROPTEST_CASES=10000 cargo test -p scrubjay --features redis --test redis model`.
 #[test]
 fn one_server_agrees_with_the_model() {
     let server = RedisServer::start().unwrap();
-    let url = server.url();
-    let fresh = || {
+    let store = Redis::new(&server.url()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let config = model::Config { failure_persistence: None, ..model::Config::default() };
+    let cases = config.cases;
+    let checked = TestRunner::new(config).run(&model::sequences().prop_map(without_time), |ops| {
         server.command(&["FLUSHALL"]);
-        far(Redis::new(&url).unwrap())
-    };
-    model::check(fresh, model::Config::with_cases(16));
+        runtime.block_on(model::play(&far(store.clone()), &ops)).map_err(TestCaseError::fail)
+    });
+    checked.unwrap_or_else(|error| panic!("{error}"));
+    println!("{cases} sequences agree");
 }
 
 #[test]

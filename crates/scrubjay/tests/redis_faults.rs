@@ -1,5 +1,6 @@
 //! What must not happen however the network, the server or the caller fails. Each test prints its figure.
 #![cfg(all(feature = "redis", unix))]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test tells its figures, and what fails fails it")]
 
 use std::{
     net::SocketAddr,
@@ -32,9 +33,9 @@ fn behind(server: &RedisServer) -> (FaultProxy, Cache<String>) {
     (proxy, cache)
 }
 
-/// How many clients the server sees, our own question excluded.
+/// How many clients the server sees; our question comes by a socket.
 fn clients(server: &RedisServer) -> usize {
-    server.command(&["CLIENT", "LIST"]).lines().filter(|line| line.contains("lib-name=scrubjay")).count()
+    server.command(&["CLIENT", "LIST"]).lines().filter(|line| line.contains("addr=127.0.0.1")).count()
 }
 
 /// A small generator of numbers that look random: xorshift.
@@ -71,7 +72,7 @@ async fn a_storm_of_cancellations_leaves_no_foreign_value_and_no_extra_connectio
             let state = AtomicU64::new(SEED + task * 7919);
             for _ in 0..EACH {
                 let key = format!("key{}", random(&state) % 100);
-                let patience = Duration::from_micros(random(&state) % 1500);
+                let patience = Duration::from_micros(random(&state) % 400);
                 let foreign = format!("value of {key}");
                 match random(&state) % 4 {
                     0 => match timeout(patience, cache.set(&*key, foreign)).await {
@@ -148,10 +149,10 @@ async fn every_future_can_be_dropped_at_each_await_point() {
                                 .await
                                 .unwrap()
                         }),
-                        4 => Box::pin(async { drop(cache.add("x", "x".into()).await.unwrap()) }),
-                        5 => Box::pin(async { drop(cache.delete("x").await.unwrap()) }),
+                        4 => Box::pin(async { assert!(cache.add("x", "x".into()).await.is_ok()) }),
+                        5 => Box::pin(async { assert!(cache.delete("x").await.is_ok()) }),
                         6 => Box::pin(async { drop(cache.get_for_update("key0").await.unwrap()) }),
-                        7 => Box::pin(async { drop(cache.expire("key2", Duration::from_secs(9)).await.unwrap()) }),
+                        7 => Box::pin(async { assert!(cache.expire("key2", Duration::from_secs(9)).await.is_ok()) }),
                         _ => Box::pin(async { cache.with_namespace_cleared().await }),
                     };
                     polled(polls, future.as_mut()).await.is_some()

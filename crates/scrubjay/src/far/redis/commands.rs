@@ -50,11 +50,11 @@ impl Store for Redis {
             (_, true, true) => self.values_and_ttls(call, keys, want).await,
             (_, false, true) => {
                 let left = self.each(call, keys, "PTTL").await?;
-                left.into_iter().map(|left| Ok(remaining(left)?.map(|ttl| Found { ttl, ..Found::default() }))).collect()
+                left.iter().map(alive).collect()
             }
             (_, false, false) => {
                 let present = self.each(call, keys, "EXISTS").await?;
-                present.into_iter().map(|count| Ok(is_one(count)?.then(Found::default))).collect()
+                present.iter().map(|count| Ok(is_one(count)?.then(Found::default))).collect()
             }
         }
     }
@@ -92,7 +92,7 @@ impl Store for Redis {
                 let mut arguments = vec![item.key.as_bytes(), before, &item.value];
                 let ttl = item.ttl.map(|ttl| milliseconds(ttl).to_string());
                 arguments.extend(ttl.as_ref().map(String::as_bytes));
-                is_one(self.script(call, &scripts::COMPARE_AND_SET, &arguments).await?)
+                is_one(&self.script(call, &scripts::COMPARE_AND_SET, &arguments).await?)
             }
             Token::Version(_) => Err(self.info.unsupported(call.operation)),
         }
@@ -109,7 +109,7 @@ impl Store for Redis {
             }
         };
         let replies = self.connections.ask(call, &request).await?;
-        replies.into_iter().next_back().map_or_else(|| Err(failure::unexpected()), integer)
+        replies.last().map_or_else(|| Err(failure::unexpected()), integer)
     }
 
     async fn expire(&self, call: Call, key: &str, ttl: Option<Duration>) -> Result<bool> {
@@ -121,14 +121,14 @@ impl Store for Redis {
             }
         };
         let replies = self.connections.ask(call, &request).await?;
-        replies.into_iter().next_back().map_or_else(|| Err(failure::unexpected()), is_one)
+        replies.last().map_or_else(|| Err(failure::unexpected()), is_one)
     }
 
     async fn delete(&self, call: Call, keys: &[&str]) -> Result<Vec<bool>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        self.each(call, keys, "UNLINK").await?.into_iter().map(is_one).collect()
+        self.each(call, keys, "UNLINK").await?.iter().map(is_one).collect()
     }
 
     async fn clear(&self, call: Call, scope: Scope<'_>) -> Result<()> {
@@ -200,8 +200,8 @@ impl Redis {
         };
         let pairs = replies.into_iter().zip(values);
         pairs
-            .map(|(left, value)| match (remaining(left)?, found(value, want)?) {
-                (Some(ttl), Some(found)) => Ok(Some(Found { ttl, ..found })),
+            .map(|(left, value)| match (alive(&left)?, found(value, want)?) {
+                (Some(Found { ttl, .. }), Some(found)) => Ok(Some(Found { ttl, ..found })),
                 _ => Ok(None),
             })
             .collect()
@@ -312,21 +312,21 @@ fn found(value: Value, want: Want) -> Result<Option<Found>> {
     Ok(Some(Found { value, ttl: None, token }))
 }
 
-/// What `PTTL` says: nothing there, or the ttl if there is one.
-fn remaining(left: Value) -> Result<Option<Option<Duration>>> {
+/// What `PTTL` says: -2 for nothing there, -1 for no deadline, or the milliseconds that are left.
+fn alive(left: &Value) -> Result<Option<Found>> {
     Ok(match integer(left)? {
         -2 => None,
-        left => Some(u64::try_from(left).ok().map(Duration::from_millis)),
+        left => Some(Found { ttl: u64::try_from(left).ok().map(Duration::from_millis), ..Found::default() }),
     })
 }
 
-fn integer(value: Value) -> Result<i64> {
+fn integer(value: &Value) -> Result<i64> {
     match value {
-        Value::Int(number) => Ok(number),
+        Value::Int(number) => Ok(*number),
         _ => Err(failure::unexpected()),
     }
 }
 
-fn is_one(value: Value) -> Result<bool> {
+fn is_one(value: &Value) -> Result<bool> {
     Ok(integer(value)? == 1)
 }

@@ -54,7 +54,15 @@ pub(super) enum Request {
 #[derive(Clone)]
 pub(super) enum Link {
     Server(Connection),
-    Cluster { commands: ClusterConnection<Node>, pulse: Arc<Pulse>, _end: Arc<End> },
+    Cluster(Cluster),
+}
+
+/// A connection to a cluster, which redis-rs spreads over its nodes.
+#[derive(Clone)]
+pub(super) struct Cluster {
+    commands: ClusterConnection<Node>,
+    pulse: Arc<Pulse>,
+    _end: Arc<End>,
 }
 
 /// Notices the end of the runtime that a cluster's connection lives on.
@@ -82,8 +90,8 @@ impl Topology {
             Self::Cluster(client) => {
                 let commands = client.get_async_generic_connection().await?;
                 let pulse = Arc::new(Pulse::default());
-                let _end = Arc::new(End(server::end_with_the_runtime(&pulse)));
-                Ok(Link::Cluster { commands, pulse, _end })
+                let end = Arc::new(End(server::end_with_the_runtime(&pulse)));
+                Ok(Link::Cluster(Cluster { commands, pulse, _end: end }))
             }
         }
     }
@@ -133,7 +141,7 @@ impl Link {
     pub(super) fn pulse(&self) -> &Pulse {
         match self {
             Self::Server(connection) => &connection.pulse,
-            Self::Cluster { pulse, .. } => pulse,
+            Self::Cluster(cluster) => &cluster.pulse,
         }
     }
 
@@ -141,7 +149,7 @@ impl Link {
     pub(super) async fn ask(&self, request: &Request) -> RedisResult<Vec<Value>> {
         let replies = match self {
             Self::Server(connection) => ask_server(connection.clone(), request).await,
-            Self::Cluster { commands, .. } => ask_cluster(commands, request).await,
+            Self::Cluster(cluster) => ask_cluster(&cluster.commands, request).await,
         }?;
         self.pulse().receive();
         replies.into_iter().map(Value::extract_error).collect()
