@@ -172,14 +172,15 @@ mod tests {
         for hostile in
             ["$8000000000\r\n", "$-7\r\n", "*-2\r\n", "HTTP/1.1 400\r\n", "$abc\r\n", "$1\r\nabc\r\n", &deep, &endless]
         {
-            assert!(lengths(hostile.as_bytes()).is_err(), "{:.20}", hostile);
+            assert!(lengths(hostile.as_bytes()).is_err(), "{hostile:.20}");
         }
     }
 
     proptest! {
         #[test]
         fn bytes_in_pieces_give_the_same_frames(texts in prop::collection::vec("[a-z\r\n]{0,20}", 0..8), piece in 1usize..9) {
-            let whole: String = texts.iter().map(|text| format!("*2\r\n${}\r\n{text}\r\n:7\r\n", text.len())).collect();
+            let frames_of = |text: &String| format!("*2\r\n${}\r\n{text}\r\n:7\r\n", text.len());
+            let whole = texts.iter().map(frames_of).collect::<Vec<_>>().concat();
             let (mut frames, mut from, mut count) = (Frames::default(), 0, 0);
             for end in (0..=whole.len()).step_by(piece).chain([whole.len()]) {
                 while let Some(length) = frames.next(&whole.as_bytes()[from..end]).unwrap() {
