@@ -20,6 +20,8 @@ pub mod serializer;
 mod ttl;
 mod url;
 
+#[cfg(feature = "redis")]
+pub use self::far::Redis;
 /// Named caches.
 pub use self::config::named as caches;
 pub use self::{
