@@ -14,7 +14,7 @@ use scrubjay_testkit::servers::RedisServer;
 use tokio::task::JoinSet;
 
 /// Rounds of each side in turn; the median is told.
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 9;
 
 fn cache(server: &RedisServer) -> Cache<String> {
     let store = Redis::new(&server.url()).unwrap();

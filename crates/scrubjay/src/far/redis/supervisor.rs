@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{RwLock, RwLockWriteGuard};
 use redis::{RedisResult, ServerErrorKind, Value};
 use tokio::runtime::{self, Handle};
 
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Supervisor {
     topology: Arc<Topology>,
     pool: usize,
-    places: Mutex<Places>,
+    places: RwLock<Places>,
 }
 
 /// Connections by runtime, in one process. A socket belongs to the runtime that it was made on, and to one process.
@@ -78,7 +78,7 @@ struct Sent {
 impl Supervisor {
     pub(super) fn new(topology: Topology, pool: usize) -> Self {
         let places = Places { process: process::id(), by_runtime: HashMap::new() };
-        Self { topology: Arc::new(topology), pool, places: Mutex::new(places) }
+        Self { topology: Arc::new(topology), pool, places: RwLock::new(places) }
     }
 
     pub(super) fn is_cluster(&self) -> bool {
@@ -147,19 +147,20 @@ impl Supervisor {
     /// The connections of the runtime that polls this.
     fn pool(&self) -> Arc<Pool> {
         let runtime = Handle::current().id();
-        let mut places = self.places();
-        if let Some(pool) = places.by_runtime.get(&runtime) {
+        if let Some(pool) = self.places.read().by_runtime.get(&runtime) {
             return Arc::clone(pool);
         }
+        let mut places = self.places();
         // What a finished runtime left behind goes when a new one comes.
         places.by_runtime.retain(|_, pool| Arc::strong_count(pool) > 1 || pool.is_alive());
-        let pool = Arc::new(Pool::new(self.pool));
-        places.by_runtime.insert(runtime, Arc::clone(&pool));
-        pool
+        let pool = places.by_runtime.entry(runtime).or_insert_with(|| Arc::new(Pool::new(self.pool)));
+        Arc::clone(pool)
     }
 
-    fn places(&self) -> parking_lot::MutexGuard<'_, Places> {
-        let mut places = self.places.lock();
+    /// The places of this process. A child that was forked has runtimes of its own, whose ids are in no place of its
+    /// parent's: so this need not be asked for a runtime that has its place.
+    fn places(&self) -> RwLockWriteGuard<'_, Places> {
+        let mut places = self.places.write();
         let process = process::id();
         if places.process != process {
             // After a fork these are the parent's. Even dropping them would reach into what both processes share.
