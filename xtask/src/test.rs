@@ -23,7 +23,7 @@ struct Step {
 
 /// Every step, quickest to fail first.
 const STEPS: &[Step] = &[
-    Step { name: "setup", run: setup::rust_components },
+    Step { name: "setup", run: setup::run },
     Step { name: "fmt", run: fmt },
     Step { name: "clippy", run: clippy },
     Step { name: "test", run: test },

@@ -3,6 +3,11 @@
 
 pub mod behaviour;
 pub mod model;
+mod ports;
+pub mod proxy;
+#[cfg(unix)]
+pub mod servers;
 mod subject;
+pub mod wait;
 
 pub use self::subject::Subject;

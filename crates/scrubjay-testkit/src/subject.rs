@@ -9,6 +9,9 @@ use scrubjay::{
 };
 use serde_json::Value;
 
+/// By how much a server's deadlines may lie behind ours.
+const LAG: Duration = Duration::from_millis(20);
+
 /// One backend under test, fresh and empty: a near tier, a far tier, or both, and the clock that both read.
 ///
 /// Every cache made from a subject is over the same tiers; another backend is another subject.
@@ -82,7 +85,8 @@ impl Subject {
     pub async fn advance(&self, by: Duration) {
         match &self.clock {
             Clock::Manual(_) => self.clock.advance(by),
-            Clock::System => tokio::time::sleep(by).await,
+            // A server counts from when the call reached it, in whole milliseconds.
+            Clock::System => tokio::time::sleep(by + LAG).await,
         }
     }
 

@@ -22,6 +22,8 @@ mod url;
 
 /// Named caches.
 pub use self::config::named as caches;
+#[cfg(feature = "redis")]
+pub use self::far::Redis;
 pub use self::{
     builder::Builder,
     cache::Cache,

@@ -67,8 +67,10 @@ impl Url {
         };
         let malformed = |error: url::ParseError| Error::config(format!("malformed {scheme}:// URL")).with_source(error);
         let (first, others) = split_hosts(text, scheme.len() + 3);
-        let url = url::Url::parse(&first).map_err(malformed)?;
-        let mut hosts: Vec<Host> = host(&url).into_iter().collect();
+        // A socket has a user and no host, which RFC 3986 allows and the `url` crate does not.
+        let hostless = first.contains("@/").then(|| first.replacen("@/", "@nowhere/", 1));
+        let url = url::Url::parse(hostless.as_ref().unwrap_or(&first)).map_err(malformed)?;
+        let mut hosts: Vec<Host> = host(&url).into_iter().filter(|_| hostless.is_none()).collect();
         for other in others {
             let other = url::Url::parse(&format!("{scheme}://{other}")).map_err(malformed)?;
             hosts.extend(host(&other));
@@ -136,6 +138,12 @@ mod tests {
         let taken = ["layers", "near", "name"].map(|name| parameters.take_text(name).unwrap());
         assert_eq!(taken, ["retry+breaker", "", "a b"]);
         parameters.finish("test").unwrap();
+    }
+
+    #[test]
+    fn a_socket_has_a_user_and_no_host() {
+        let url = Url::parse("redis+unix://me:secret@/run/redis.sock").unwrap();
+        assert_eq!((url.hosts.len(), &*url.path, url.user.as_deref()), (0, "/run/redis.sock", Some("me")));
     }
 
     #[test]

@@ -1,12 +1,24 @@
 //! Runs a far call to its end on a thread that is not async.
+//!
+//! Outside a runtime the calling thread drives the sockets itself, on a small runtime of its own: no call hops to another
+//! thread. Inside a runtime it may not; there the sockets belong to one helper thread for the whole process, so that
+//! connections outlive the call, and the calling thread polls its own call and parks in between.
+//!
+//! A forked child keeps nothing of this: a runtime watches sockets through a handle that it would share with its parent.
 
 use std::{
+    cell::RefCell,
+    mem, process,
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
 };
 
-use tokio::runtime::{self, Handle, Runtime};
+use parking_lot::Mutex;
+use tokio::{
+    runtime::{self, Handle, Runtime},
+    task,
+};
 
 use crate::{Error, Result};
 
@@ -31,28 +43,68 @@ impl Wake for Unpark {
     }
 }
 
-thread_local! {
-    /// Made at a thread's first call that needs it; sockets are driven on the calling thread, never on another.
-    static RUNTIME: Option<Runtime> = runtime::Builder::new_current_thread().enable_all().build().ok();
-}
-
-/// Runs a future that needs a runtime: on this thread's own, or, where a runtime is already running on this thread, on a
-/// helper thread's. The helper costs a thread a call; an async program calls the async face.
-pub(super) fn run<T: Send>(future: impl Future<Output = Result<T>> + Send) -> Result<T> {
+/// Runs a future that needs a runtime: on this thread's own, or, where a runtime is already running on this thread, with the
+/// helper's. That is correct, and slower by two hops between threads; an async program calls the async face.
+pub(super) fn run<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     if Handle::try_current().is_err() {
         return run_here(future);
     }
-    thread::scope(|scope| {
-        let helper = thread::Builder::new().name("scrubjay-blocking".into()).spawn_scoped(scope, || run_here(future));
-        let helper =
-            helper.map_err(|error| Error::unsupported("no helper thread could be started").with_source(error))?;
-        helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+    let helper = helper()?;
+    let _sockets_are_the_helpers = helper.enter();
+    // The task around us has a budget that is only filled up when it yields, which it cannot while we park.
+    park(task::unconstrained(future))
+}
+
+/// Something of one process, which a forked child must neither use nor drop.
+struct OfProcess<T> {
+    process: u32,
+    held: T,
+}
+
+thread_local! {
+    /// Made at a thread's first call that needs it.
+    static RUNTIME: RefCell<Option<OfProcess<Runtime>>> = const { RefCell::new(None) };
 }
 
 fn run_here<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
-    RUNTIME.with(|runtime| match runtime {
-        Some(runtime) => runtime.block_on(future),
-        None => Err(Error::unsupported("no runtime could be started on this thread to wait with")),
-    })
+    // Taken out for the call, so that a call within the call finds none, and not one in use.
+    let mut own = RUNTIME.with(|place| place.borrow_mut().take());
+    let process = process::id();
+    if own.as_ref().is_some_and(|own| own.process != process) {
+        mem::forget(own.take());
+    }
+    let own = match own {
+        Some(own) => own,
+        None => OfProcess { process, held: new_runtime()? },
+    };
+    let answer = own.held.block_on(future);
+    RUNTIME.with(|place| *place.borrow_mut() = Some(own));
+    answer
+}
+
+/// The helper of this process.
+static HELPER: Mutex<Option<OfProcess<Handle>>> = Mutex::new(None);
+
+/// A handle to the runtime of the helper thread, which is started when it is first needed.
+fn helper() -> Result<Handle> {
+    let mut helper = HELPER.lock();
+    let process = process::id();
+    if let Some(helper) = helper.as_ref().filter(|helper| helper.process == process) {
+        return Ok(helper.held.clone());
+    }
+    let runtime = new_runtime()?;
+    let handle = runtime.handle().clone();
+    thread::Builder::new()
+        .name("scrubjay-blocking".into())
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))
+        .map_err(|error| Error::unsupported("no helper thread could be started").with_source(error))?;
+    mem::forget(helper.replace(OfProcess { process, held: handle.clone() }));
+    Ok(handle)
+}
+
+fn new_runtime() -> Result<Runtime> {
+    runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::unsupported("no runtime could be started to wait with").with_source(error))
 }

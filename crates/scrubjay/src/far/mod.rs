@@ -11,11 +11,15 @@ mod dummy;
 mod info;
 pub mod layer;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 mod registry;
 mod store;
 mod timer;
 
 pub(crate) use self::memory::overflow;
+#[cfg(feature = "redis")]
+pub use self::redis::Redis;
 pub use self::{
     any::{Answer, AnyStore},
     call::{Call, Change, Found, Item, Reply, Scope, Token, Want},

@@ -155,8 +155,12 @@ pub fn register(
 type Factory = dyn Fn(&mut StoreConfig) -> Result<AnyStore> + Send + Sync;
 
 static STORES: LazyLock<Registry<Factory>> = LazyLock::new(|| {
-    let built_in: [(&str, Arc<Factory>); 2] = [("dummy", Arc::new(dummy)), ("memory", Arc::new(memory))];
-    Registry::new("scheme", built_in)
+    let here: [(&str, Arc<Factory>); 2] = [("dummy", Arc::new(dummy)), ("memory", Arc::new(memory))];
+    #[cfg(not(feature = "redis"))]
+    let on_redis = [];
+    #[cfg(feature = "redis")]
+    let on_redis = super::redis::SCHEMES.map(|scheme| (scheme, Arc::new(super::redis::factory) as Arc<Factory>));
+    Registry::new("scheme", here.into_iter().chain(on_redis))
 });
 
 fn dummy(config: &mut StoreConfig) -> Result<AnyStore> {
