@@ -20,10 +20,10 @@ pub mod serializer;
 mod ttl;
 mod url;
 
-#[cfg(feature = "redis")]
-pub use self::far::Redis;
 /// Named caches.
 pub use self::config::named as caches;
+#[cfg(feature = "redis")]
+pub use self::far::Redis;
 pub use self::{
     builder::Builder,
     cache::Cache,
