@@ -147,7 +147,7 @@ async fn every_future_can_be_dropped_at_each_await_point() {
                                 .set_many([("x", "x".to_owned()), ("y", "y".into())])
                                 .ttl(Duration::from_secs(9))
                                 .await
-                                .unwrap()
+                                .unwrap();
                         }),
                         4 => Box::pin(async { assert!(cache.add("x", "x".into()).await.is_ok()) }),
                         5 => Box::pin(async { assert!(cache.delete("x").await.is_ok()) }),
