@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test tells its figures, and what fails fails it")]
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::Duration,
@@ -39,8 +40,8 @@ fn behaves(url_of_db: impl Fn(usize) -> String + Sync, subject: impl Fn(Redis) -
                     let db = BEHAVIOURS.iter().position(|other| other.name == behaviour.name).unwrap();
                     let store = Redis::new(&url_of_db(db)).unwrap();
                     let run = || behaviour::run(behaviour.name, async { subject(store) });
-                    let held = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_ok();
-                    assert!(held, "{} does not hold on {}", behaviour.name, url_of_db(0));
+                    let held = panic::catch_unwind(AssertUnwindSafe(run));
+                    assert!(held.is_ok(), "{} does not hold on {}", behaviour.name, url_of_db(0));
                 }
             });
         }

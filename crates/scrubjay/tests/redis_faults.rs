@@ -9,7 +9,6 @@ use std::{
         Arc, LazyLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Waker},
     time::{Duration, Instant},
 };
 
@@ -198,8 +197,11 @@ async fn a_surplus_reply_gives_no_wrong_answer() {
             tasks.spawn(async move {
                 for n in 0..20 {
                     let key = format!("key{}", (task * 5 + n) % 100);
-                    let value = cache.get(&*key).await.unwrap();
-                    assert_eq!(value, Some(format!("value of {key}")));
+                    // A surplus closes the connection: who was on it may be told so, but never told something else.
+                    match cache.get(&*key).await {
+                        Ok(value) => assert_eq!(value, Some(format!("value of {key}"))),
+                        Err(error) => assert_eq!(error.kind(), ErrorKind::Connection, "{error}"),
+                    }
                 }
                 20
             });
@@ -445,33 +447,6 @@ async fn hostile_replies_are_errors() {
     let server = HostileServer::endless("+x".repeat(1 << 16)).unwrap();
     cache_at(&format!("redis://{}", server.address())).get("key").await.unwrap_err();
     assert!(began.elapsed() <= Duration::from_secs(1));
-}
-
-/// The resident memory of this process in KiB.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or_default()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_server_does_not_make_the_queue_grow() {
-    let server = RedisServer::start().unwrap();
-    let cache = cache_at(&server.url());
-    cache.get("key").await.unwrap();
-    server.pause();
-    let value = "x".repeat(10_000);
-    let before = resident();
-    for _ in 0..20_000 {
-        let mut write = cache.set("key", value.clone());
-        let _ = Pin::new(&mut write).poll(&mut Context::from_waker(Waker::noop()));
-        tokio::task::yield_now().await;
-    }
-    let grown = resident().saturating_sub(before);
-    server.resume();
-    println!("20,000 abandoned writes of 10 kB to a stopped server: {grown} KiB more");
-    assert!(grown < 24 * 1024, "{grown} KiB");
-    cache.get("key").await.unwrap();
 }
 
 static SHARED: LazyLock<(RedisServer, Cache<String>)> = LazyLock::new(|| {

@@ -1,6 +1,6 @@
 //! The port's verbs as Redis commands, and replies as the port's answers. Every verb is one round trip, but for `clear`.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, mem, time::Duration};
 
 use bytes::Bytes;
 use redis::{Cmd, Pipeline, Value, cmd};
@@ -40,22 +40,37 @@ impl Store for Redis {
     }
 
     async fn get(&self, call: Call, keys: &[&str], want: Want) -> Result<Vec<Option<Found>>> {
-        match (keys, want.value || want.token, want.ttl) {
-            ([], ..) => Ok(Vec::new()),
-            ([key], true, false) => {
-                let value = self.one(call, cmd("GET").arg(key).to_owned()).await?;
-                Ok(vec![found(value, want)?])
-            }
-            (_, true, false) => self.values(call, keys).await?.into_iter().map(|value| found(value, want)).collect(),
-            (_, true, true) => self.values_and_ttls(call, keys, want).await,
-            (_, false, true) => {
-                let left = self.each(call, keys, "PTTL").await?;
-                left.iter().map(alive).collect()
-            }
-            (_, false, false) => {
-                let present = self.each(call, keys, "EXISTS").await?;
-                present.iter().map(|count| Ok(is_one(count)?.then(Found::default))).collect()
-            }
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wants_value = want.value || want.token;
+        let request = match (keys, wants_value, want.ttl) {
+            ([key], true, false) => Request::One(cmd("GET").arg(key).to_owned()),
+            (_, true, false) => Request::One(cmd("MGET").arg(keys).to_owned()),
+            // The ttl is read before the value, so that no value is told that has died since; an entry that appears in
+            // between is not seen yet.
+            (_, true, true) => Request::Several(pipeline(each(keys, "PTTL").chain([cmd("MGET").arg(keys).to_owned()]))),
+            (_, false, true) => of_each(keys, "PTTL"),
+            (_, false, false) => of_each(keys, "EXISTS"),
+        };
+        let mut replies = self.connections.ask(call, &request).await?;
+        let values = match (keys, wants_value) {
+            ([_], true) if !want.ttl => mem::take(&mut replies),
+            (_, true) => match replies.pop() {
+                Some(Value::Array(values)) => values,
+                _ => return Err(failure::unexpected()),
+            },
+            (_, false) => Vec::new(),
+        };
+        let whole = |part: &[Value], wanted: bool| !wanted || part.len() == keys.len();
+        if !whole(&values, wants_value) || !whole(&replies, want.ttl || !wants_value) {
+            return Err(failure::unexpected());
+        }
+        match (wants_value, want.ttl) {
+            (true, false) => values.into_iter().map(|value| found(value, want)).collect(),
+            (true, true) => replies.iter().zip(values).map(|(left, value)| found_alive(left, value, want)).collect(),
+            (false, true) => replies.iter().map(alive).collect(),
+            (false, false) => replies.iter().map(|count| Ok(is_one(count)?.then(Found::default))).collect(),
         }
     }
 
@@ -128,7 +143,8 @@ impl Store for Redis {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        self.each(call, keys, "UNLINK").await?.iter().map(is_one).collect()
+        let replies = self.connections.ask(call, &of_each(keys, "UNLINK")).await?;
+        replies.iter().map(is_one).collect()
     }
 
     async fn clear(&self, call: Call, scope: Scope<'_>) -> Result<()> {
@@ -169,42 +185,6 @@ impl Redis {
     async fn one(&self, call: Call, command: Cmd) -> Result<Value> {
         let replies = self.connections.ask(call, &Request::One(command)).await?;
         replies.into_iter().next().ok_or_else(failure::unexpected)
-    }
-
-    /// The reply to a command on each of `keys`.
-    async fn each(&self, call: Call, keys: &[&str], command: &'static str) -> Result<Vec<Value>> {
-        let request = match keys {
-            [key] => Request::One(cmd(command).arg(key).to_owned()),
-            keys => Request::Several(pipeline(keys.iter().map(|key| cmd(command).arg(key).to_owned()))),
-        };
-        let replies = self.connections.ask(call, &request).await?;
-        if replies.len() == keys.len() { Ok(replies) } else { Err(failure::unexpected()) }
-    }
-
-    async fn values(&self, call: Call, keys: &[&str]) -> Result<Vec<Value>> {
-        match self.one(call, cmd("MGET").arg(keys).to_owned()).await? {
-            Value::Array(values) if values.len() == keys.len() => Ok(values),
-            _ => Err(failure::unexpected()),
-        }
-    }
-
-    /// The ttl is read before the value, so that no value is reported with the ttl of an earlier moment than its own
-    /// death; an entry that appears in between is not seen yet.
-    async fn values_and_ttls(&self, call: Call, keys: &[&str], want: Want) -> Result<Vec<Option<Found>>> {
-        let mut commands = pipeline(keys.iter().map(|key| cmd("PTTL").arg(key).to_owned()));
-        commands.cmd("MGET").arg(keys);
-        let mut replies = self.connections.ask(call, &Request::Several(commands)).await?;
-        let values = match replies.pop() {
-            Some(Value::Array(values)) if values.len() == keys.len() && replies.len() == keys.len() => values,
-            _ => return Err(failure::unexpected()),
-        };
-        let pairs = replies.into_iter().zip(values);
-        pairs
-            .map(|(left, value)| match (alive(&left)?, found(value, want)?) {
-                (Some(Found { ttl, .. }), Some(found)) => Ok(Some(Found { ttl, ..found })),
-                _ => Ok(None),
-            })
-            .collect()
     }
 
     /// Runs `script`, whose first argument is the key; a server that does not know it yet is given its text.
@@ -273,6 +253,18 @@ fn range(range: Value) -> Option<(u16, u16, (String, u16))> {
     Some((first, last, (host, port)))
 }
 
+/// One command for each of `keys`.
+fn each(keys: &[&str], command: &'static str) -> impl Iterator<Item = Cmd> {
+    keys.iter().map(move |key| cmd(command).arg(key).to_owned())
+}
+
+fn of_each(keys: &[&str], command: &'static str) -> Request {
+    match keys {
+        [key] => Request::One(cmd(command).arg(key).to_owned()),
+        keys => Request::Several(pipeline(each(keys, command))),
+    }
+}
+
 fn pipeline(commands: impl IntoIterator<Item = Cmd>) -> Pipeline {
     let mut pipeline = Pipeline::new();
     commands.into_iter().for_each(|command| {
@@ -310,6 +302,11 @@ fn found(value: Value, want: Want) -> Result<Option<Found>> {
     let token = want.token.then(|| Token::Value(value.clone()));
     let value = if want.value { value } else { Bytes::new() };
     Ok(Some(Found { value, ttl: None, token }))
+}
+
+fn found_alive(left: &Value, value: Value, want: Want) -> Result<Option<Found>> {
+    let (alive, found) = (alive(left)?, found(value, want)?);
+    Ok(alive.zip(found).map(|(alive, found)| Found { ttl: alive.ttl, ..found }))
 }
 
 /// What `PTTL` says: -2 for nothing there, -1 for no deadline, or the milliseconds that are left.

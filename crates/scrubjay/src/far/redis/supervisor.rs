@@ -125,7 +125,11 @@ impl Supervisor {
         let slot = pool.slot();
         let mut again = true;
         loop {
-            let link = slot.link(call, &self.topology).await?;
+            let link = match slot.live() {
+                Some(link) => link,
+                // Rare, so it shall not make the future of every call larger.
+                None => Box::pin(slot.connect(call, &self.topology)).await?,
+            };
             let Sent { link, written, .. } =
                 sent.insert(Sent { received: link.pulse().received(), written: link.pulse().written(), link });
             let error = match link.ask(request).await {
@@ -203,11 +207,8 @@ impl Slot {
         self.link.read().as_ref().filter(|link| !link.pulse().is_over()).map(Arc::clone)
     }
 
-    /// The connection; made first if there is none of use. Of many callers one connects, the others wait for that.
-    async fn link(&self, call: Call, topology: &Arc<Topology>) -> Result<Arc<Link>> {
-        if let Some(link) = self.live() {
-            return Ok(link);
-        }
+    /// Makes the connection. Of many callers one connects, the others wait for that.
+    async fn connect(&self, call: Call, topology: &Arc<Topology>) -> Result<Arc<Link>> {
         let came = clock::now();
         let mut connecting = self.connecting.lock().await;
         if let Some(link) = self.live() {

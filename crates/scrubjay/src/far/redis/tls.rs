@@ -100,7 +100,7 @@ mod disabled {
             Err(Error::config("TLS needs the Cargo feature `tls` of scrubjay"))
         }
 
-        #[expect(clippy::unused_async, clippy::unused_self, reason = "as its twin with the feature")]
+        #[expect(clippy::unused_async, reason = "as its twin with the feature")]
         pub(in crate::far::redis) async fn connect(&self, _: &str, _: TcpStream) -> io::Result<TcpStream> {
             Err(io::ErrorKind::Unsupported.into())
         }

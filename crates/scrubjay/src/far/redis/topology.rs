@@ -148,20 +148,23 @@ impl Link {
     /// The replies to `request`, one for each command.
     pub(super) async fn ask(&self, request: &Request) -> RedisResult<Vec<Value>> {
         let replies = match self {
-            Self::Server(connection) => ask_server(connection.clone(), request).await,
-            Self::Cluster(cluster) => ask_cluster(&cluster.commands, request).await,
+            Self::Server(connection) => ask_server(connection, request).await,
+            Self::Cluster(cluster) => Box::pin(ask_cluster(&cluster.commands, request)).await,
         }?;
         self.pulse().receive();
         replies.into_iter().map(Value::extract_error).collect()
     }
 }
 
-async fn ask_server(mut connection: Connection, request: &Request) -> RedisResult<Vec<Value>> {
-    let commands = &mut connection.commands;
+async fn ask_server(connection: &Connection, request: &Request) -> RedisResult<Vec<Value>> {
+    let mut commands = connection.commands.clone();
     match request {
         Request::One(command) | Request::Node { command, .. } => Ok(vec![commands.send_packed_command(command).await?]),
-        Request::Several(pipeline) => commands.send_packed_commands(pipeline, 0, pipeline.len()).await,
-        Request::Atomic(pipeline) => carried_out(commands.send_packed_commands(pipeline, pipeline.len() + 1, 1).await?),
+        // Boxed, so that the commonest call's future stays small.
+        Request::Several(pipeline) => Box::pin(commands.send_packed_commands(pipeline, 0, pipeline.len())).await,
+        Request::Atomic(pipeline) => {
+            carried_out(Box::pin(commands.send_packed_commands(pipeline, pipeline.len() + 1, 1)).await?)
+        }
     }
 }
 
