@@ -1,0 +1,164 @@
+//! One server: its connections, in each process and runtime that uses it.
+
+use std::{
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+use tokio::{
+    runtime::{self, Handle},
+    time::Instant,
+};
+
+use super::{Address, backoff, connect::Connector, speech::Memcached};
+use crate::{
+    Error, ErrorKind, Result,
+    pipe::{Connection, Ended, Failure, Limits},
+    wire::{Reply, Request},
+};
+
+type Link = Arc<Connection<Memcached>>;
+
+pub(super) struct Server {
+    pub(super) address: Address,
+    connector: Arc<Connector>,
+    limits: Limits,
+    /// How many connections each lane has.
+    width: usize,
+    turn: AtomicUsize,
+    lanes: Mutex<Vec<Lane>>,
+}
+
+/// The connections of one runtime in one process. A runtime drives only its own, and a forked child must not share a
+/// socket with its parent.
+struct Lane {
+    process: u32,
+    runtime: runtime::Id,
+    places: Vec<Place>,
+}
+
+#[derive(Default)]
+struct Place {
+    link: Option<Link>,
+    /// How often in a row the server could not be reached.
+    failures: u32,
+}
+
+impl Server {
+    pub(super) fn new(address: Address, connector: Arc<Connector>, limits: Limits, width: usize) -> Self {
+        Self { address, connector, limits, width, turn: AtomicUsize::new(0), lanes: Mutex::default() }
+    }
+
+    pub(super) async fn call(&self, deadline: Instant, request: &Request<'_>) -> Result<Reply> {
+        self.persist(is_repeatable(request), async |link: Link| link.call(deadline, request).await).await
+    }
+
+    pub(super) async fn call_many(&self, deadline: Instant, requests: &[Request<'_>]) -> Result<Vec<Reply>> {
+        let repeatable = if requests.iter().all(|request| is_repeatable(request) == Repeat::Harmless) {
+            Repeat::Harmless
+        } else {
+            Repeat::Harmful
+        };
+        self.persist(repeatable, async |link: Link| link.call_many(deadline, requests).await).await
+    }
+
+    /// One call on a connection of its own, for what could bring a shared one out of step.
+    pub(super) async fn call_apart(&self, deadline: Instant, request: &Request<'_>) -> Result<Reply> {
+        let link = self.connect(&current_runtime()?);
+        link.call(deadline, request).await.map_err(|failure| self.error(failure))
+    }
+
+    /// Lets go of every connection.
+    pub(super) fn close(&self) {
+        let lanes = std::mem::take(&mut *self.lanes.lock());
+        drop(lanes);
+    }
+
+    /// Calls, and calls once more over a new connection if the old one was broken and that can do no harm.
+    async fn persist<T>(&self, repeat: Repeat, call: impl AsyncFn(Link) -> Result<T, Failure<Error>>) -> Result<T> {
+        let failure = match call(self.link()?).await {
+            Ok(reply) => return Ok(reply),
+            Err(failure) => failure,
+        };
+        let may_repeat = failure.unsent || repeat == Repeat::Harmless;
+        if failure.error.kind() != ErrorKind::Connection || !may_repeat {
+            return Err(self.error(failure));
+        }
+        call(self.link()?).await.map_err(|failure| self.error(failure))
+    }
+
+    fn error(&self, failure: Failure<Error>) -> Error {
+        let error = failure.error.with_server(&self.address);
+        if failure.unsent { error } else { error.maybe_sent() }
+    }
+
+    /// A connection of this process and runtime; a new one if there is none, or only a broken one.
+    fn link(&self) -> Result<Link> {
+        let runtime = current_runtime()?;
+        let (process, id) = (process::id(), runtime.id());
+        let turn = if self.width == 1 { 0 } else { self.turn.fetch_add(1, Ordering::Relaxed) % self.width };
+        let mut lanes = self.lanes.lock();
+        let lane = match lanes.iter().position(|lane| lane.process == process && lane.runtime == id) {
+            Some(index) => &mut lanes[index],
+            None => {
+                lanes.retain(|lane| lane.process == process && lane.is_alive());
+                lanes.push(Lane { process, runtime: id, places: (0..self.width).map(|_| Place::default()).collect() });
+                let last = lanes.len() - 1;
+                &mut lanes[last]
+            }
+        };
+        let place = &mut lane.places[turn];
+        if let Some(link) = place.link.as_ref().filter(|link| !link.is_ended()) {
+            return Ok(Arc::clone(link));
+        }
+        match place.link.as_ref().and_then(|link| link.ended()) {
+            Some(Ended::Unopened { error, at }) if at.elapsed() < backoff::pause(place.failures) => return Err(error),
+            Some(Ended::Unopened { .. }) => place.failures += 1,
+            _ => place.failures = 0,
+        }
+        let link = self.connect(&runtime);
+        place.link = Some(Arc::clone(&link));
+        Ok(link)
+    }
+
+    fn connect(&self, runtime: &Handle) -> Link {
+        let (connector, address) = (Arc::clone(&self.connector), self.address.clone());
+        Arc::new(Connection::open(runtime, self.limits, async move { connector.open(&address).await }))
+    }
+}
+
+impl Lane {
+    /// Whether its runtime may still be there.
+    fn is_alive(&self) -> bool {
+        self.places.iter().any(|place| place.link.as_ref().is_some_and(|link| !link.is_ended()))
+    }
+}
+
+/// What happens if a request is carried out twice.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    Harmless,
+    Harmful,
+}
+
+fn is_repeatable(request: &Request<'_>) -> Repeat {
+    use crate::wire::Mode;
+    match request {
+        Request::Get { .. }
+        | Request::Store { mode: Mode::Set, .. }
+        | Request::Touch { .. }
+        | Request::Inspect { .. }
+        | Request::Version
+        | Request::FlushAll => Repeat::Harmless,
+        _ => Repeat::Harmful,
+    }
+}
+
+fn current_runtime() -> Result<Handle> {
+    let missing = "a memcached client is used inside a tokio runtime, and there is none here";
+    Handle::try_current().map_err(|error| Error::new(ErrorKind::Config, missing).with_source(error))
+}
