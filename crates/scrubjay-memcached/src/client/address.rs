@@ -1,6 +1,6 @@
 //! Where a server is.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{fmt, net::Ipv6Addr, path::PathBuf, str::FromStr};
 
 use crate::{Error, ErrorKind};
 
@@ -41,8 +41,7 @@ impl FromStr for Address {
             Some((host, "")) => (host, None),
             Some((host, rest)) => (host, Some(rest.strip_prefix(':').ok_or_else(|| invalid(text))?)),
             None => match text.split_once(':') {
-                // More than one colon and no brackets: an IPv6 address.
-                Some((_, rest)) if rest.contains(':') => (text, None),
+                Some(_) if text.parse::<Ipv6Addr>().is_ok() => (text, None),
                 Some((host, port)) => (host, Some(port)),
                 None => (text, None),
             },

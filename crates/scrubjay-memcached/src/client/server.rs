@@ -18,7 +18,7 @@ use super::{Address, backoff, connect::Connector, speech::Memcached};
 use crate::{
     Error, ErrorKind, Result,
     pipe::{Connection, Ended, Failure, Limits},
-    wire::{Reply, Request},
+    wire::{Mode, Reply, Request},
 };
 
 type Link = Arc<Connection<Memcached>>;
@@ -54,16 +54,25 @@ impl Server {
     }
 
     pub(super) async fn call(&self, deadline: Instant, request: &Request<'_>) -> Result<Reply> {
-        self.persist(is_repeatable(request), async |link: Link| link.call(deadline, request).await).await
+        let mut second = SecondTry::for_requests(std::slice::from_ref(request));
+        loop {
+            match self.link()?.call(deadline, request).await {
+                Ok(reply) => return self.unless_refused(reply),
+                Err(failure) if second.is_worth(&failure) => {}
+                Err(failure) => return Err(self.error(failure)),
+            }
+        }
     }
 
     pub(super) async fn call_many(&self, deadline: Instant, requests: &[Request<'_>]) -> Result<Vec<Reply>> {
-        let repeatable = if requests.iter().all(|request| is_repeatable(request) == Repeat::Harmless) {
-            Repeat::Harmless
-        } else {
-            Repeat::Harmful
-        };
-        self.persist(repeatable, async |link: Link| link.call_many(deadline, requests).await).await
+        let mut second = SecondTry::for_requests(requests);
+        loop {
+            match self.link()?.call_many(deadline, requests).await {
+                Ok(replies) => return replies.into_iter().map(|reply| self.unless_refused(reply)).collect(),
+                Err(failure) if second.is_worth(&failure) => {}
+                Err(failure) => return Err(self.error(failure)),
+            }
+        }
     }
 
     /// One call on a connection of its own, for what could bring a shared one out of step.
@@ -78,17 +87,11 @@ impl Server {
         drop(lanes);
     }
 
-    /// Calls, and calls once more over a new connection if the old one was broken and that can do no harm.
-    async fn persist<T>(&self, repeat: Repeat, call: impl AsyncFn(Link) -> Result<T, Failure<Error>>) -> Result<T> {
-        let failure = match call(self.link()?).await {
-            Ok(reply) => return Ok(reply),
-            Err(failure) => failure,
-        };
-        let may_repeat = failure.unsent || repeat == Repeat::Harmless;
-        if failure.error.kind() != ErrorKind::Connection || !may_repeat {
-            return Err(self.error(failure));
+    fn unless_refused(&self, reply: Reply) -> Result<Reply> {
+        match reply {
+            Reply::Refused(refusal) => Err(Error::from(refusal).with_server(&self.address).maybe_sent()),
+            reply => Ok(reply),
         }
-        call(self.link()?).await.map_err(|failure| self.error(failure))
     }
 
     fn error(&self, failure: Failure<Error>) -> Error {
@@ -138,24 +141,42 @@ impl Lane {
     }
 }
 
-/// What happens if a request is carried out twice.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Repeat {
+/// Whether a call that met a broken connection is made again over a new one.
+enum SecondTry {
+    /// Yes: twice is as good as once.
     Harmless,
-    Harmful,
+    /// Only if nothing was sent.
+    IfUnsent,
+    /// It was made.
+    Spent,
 }
 
-fn is_repeatable(request: &Request<'_>) -> Repeat {
-    use crate::wire::Mode;
-    match request {
-        Request::Get { .. }
-        | Request::Store { mode: Mode::Set, .. }
-        | Request::Touch { .. }
-        | Request::Inspect { .. }
-        | Request::Version
-        | Request::FlushAll => Repeat::Harmless,
-        _ => Repeat::Harmful,
+impl SecondTry {
+    fn for_requests(requests: &[Request<'_>]) -> Self {
+        if requests.iter().all(is_repeatable) { Self::Harmless } else { Self::IfUnsent }
     }
+
+    fn is_worth(&mut self, failure: &Failure<Error>) -> bool {
+        let broken = failure.error.kind() == ErrorKind::Connection;
+        match std::mem::replace(self, Self::Spent) {
+            Self::Harmless => broken,
+            Self::IfUnsent => broken && failure.unsent,
+            Self::Spent => false,
+        }
+    }
+}
+
+/// Whether carrying it out twice is the same as once.
+fn is_repeatable(request: &Request<'_>) -> bool {
+    matches!(
+        request,
+        Request::Get { .. }
+            | Request::Store { mode: Mode::Set, .. }
+            | Request::Touch { .. }
+            | Request::Inspect { .. }
+            | Request::Version
+            | Request::FlushAll
+    )
 }
 
 fn current_runtime() -> Result<Handle> {

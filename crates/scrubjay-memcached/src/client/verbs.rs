@@ -265,7 +265,7 @@ impl Client {
         match self.call(key, &Request::Inspect { key }).await? {
             Reply::Text(text) => Ok(Some(text)),
             Reply::Absent => Ok(None),
-            reply => Err(unfit(reply)),
+            _ => Err(unfit()),
         }
     }
 
@@ -281,7 +281,7 @@ impl Client {
     pub async fn version(&self) -> Result<Vec<(Address, String)>> {
         let version = |(address, reply)| match reply {
             Reply::Text(version) => Ok((address, version)),
-            reply => Err(unfit(reply)),
+            _ => Err(unfit()),
         };
         self.call_all(&Request::Version).await?.into_iter().map(version).collect()
     }
@@ -290,7 +290,7 @@ impl Client {
     pub async fn stats(&self, group: &str) -> Result<Vec<(Address, Vec<(String, String)>)>> {
         let stats = |(address, reply)| match reply {
             Reply::Stats(stats) => Ok((address, stats)),
-            reply => Err(unfit(reply)),
+            _ => Err(unfit()),
         };
         self.call_all(&Request::Stats { group }).await?.into_iter().map(stats).collect()
     }
@@ -308,7 +308,7 @@ impl Client {
         let request = Request::Raw { line: line.as_ref(), data };
         match server.call_apart(self.deadline(), &request).await? {
             Reply::Lines(lines) => Ok(lines),
-            reply => Err(unfit(reply)),
+            _ => Err(unfit()),
         }
     }
 
@@ -334,7 +334,7 @@ impl Client {
                         return Ok(Some(value));
                     }
                 }
-                (reply, _) => return Err(unfit(reply)),
+                _ => return Err(unfit()),
             }
         }
     }
@@ -360,8 +360,10 @@ impl Client {
 
     async fn call_all(&self, request: &Request<'_>) -> Result<Vec<(Address, Reply)>> {
         let deadline = self.deadline();
-        let call = async |server: &Server| Ok((server.address.clone(), server.call(deadline, request).await?));
-        try_join_all(self.shared.servers.iter().map(call)).await
+        let servers = self.shared.servers.iter();
+        let calls =
+            servers.map(|server| async move { Ok((server.address.clone(), server.call(deadline, request).await?)) });
+        try_join_all(calls).await
     }
 }
 
@@ -381,7 +383,7 @@ fn found(reply: Reply) -> Result<Option<Found>> {
     match reply {
         Reply::Found(found) => Ok(Some(found)),
         Reply::Absent => Ok(None),
-        reply => Err(unfit(reply)),
+        _ => Err(unfit()),
     }
 }
 
@@ -391,17 +393,13 @@ fn outcome(reply: Reply) -> Result<Outcome> {
         Reply::NotStored => Ok(Outcome::NotStored),
         Reply::Changed => Ok(Outcome::Changed),
         Reply::Absent => Ok(Outcome::Absent),
-        reply => Err(unfit(reply)),
+        _ => Err(unfit()),
     }
 }
 
 /// The error that a reply is which answers no question.
-fn unfit(reply: Reply) -> Error {
-    let error = match reply {
-        Reply::Refused(refusal) => Error::from(refusal),
-        _ => Error::new(ErrorKind::Protocol, "the server's answer does not fit the question"),
-    };
-    error.maybe_sent()
+fn unfit() -> Error {
+    Error::new(ErrorKind::Protocol, "the server's answer does not fit the question").maybe_sent()
 }
 
 fn not_stored() -> Error {

@@ -2,7 +2,7 @@
 
 use std::{pin::pin, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, join3};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
     runtime::Handle,
@@ -101,12 +101,14 @@ async fn a_surplus_reply_ends_the_connection() {
 #[tokio::test]
 async fn what_left_no_byte_behind_is_known_to_be_unsent() {
     // The server takes four bytes: the first word goes, the second does not.
-    let (connection, far) = connected(4);
-    let (first, second, ()) = tokio::join!(connection.call(soon(), &"one"), connection.call(soon(), &"two"), async {
-        tokio::task::yield_now().await;
+    let (connection, mut far) = connected(4);
+    let leave = async {
+        assert_eq!(far.read(&mut [0]).await.unwrap(), 1);
         drop(far);
-    });
-    assert!(!first.unwrap_err().unsent);
+    };
+    let (first, second, ()) = join3(connection.call(soon(), &"one"), connection.call(soon(), &"two"), leave).await;
+    let first = first.unwrap_err();
+    assert!(!first.unsent, "{first:?}");
     assert!(second.unwrap_err().unsent);
 }
 
