@@ -1,5 +1,11 @@
 //! What happens when callers leave, servers die and answers lie.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test program: a failure is a panic, figures are printed"
+)]
+
 mod support;
 
 use std::{
@@ -8,6 +14,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -16,7 +23,7 @@ use support::{Random, Server, resident};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    time::{Instant, timeout},
+    time::Instant,
 };
 
 /// Spawns on the test's own runtime.
@@ -27,7 +34,7 @@ fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) ->
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_that_leave_never_shift_the_answers() {
     const TASKS: u64 = 20;
-    const ROUNDS: u64 = 2_000;
+    const ROUNDS: u64 = 15_000;
     let server = Server::start();
     let client = Client::new(&server.address()).unwrap().timeout(Duration::from_secs(20));
     for number in 0..500 {
@@ -44,14 +51,25 @@ async fn callers_that_leave_never_shift_the_answers() {
                 let mut random = Random::seeded(seed);
                 for _ in 0..ROUNDS {
                     let number = random.below(500);
-                    let patience = Duration::from_micros(random.below(400));
-                    match timeout(patience, client.get(format!("key{number}"))).await {
-                        Err(_) => cancelled.fetch_add(1, Ordering::Relaxed),
-                        Ok(found) => {
-                            assert_eq!(found.unwrap().unwrap(), format!("value{number}"));
-                            completed.fetch_add(1, Ordering::Relaxed)
+                    let key = format!("key{number}");
+                    let mut call = std::pin::pin!(client.get(&key));
+                    // Some are waited for, the others dropped after a few polls.
+                    let mut polls = if random.below(4) == 0 { u64::MAX } else { random.below(4) };
+                    let found = loop {
+                        match futures_util::poll!(call.as_mut()) {
+                            Poll::Ready(found) => break Some(found),
+                            Poll::Pending if polls == 0 => break None,
+                            Poll::Pending if polls > 4 => break Some(call.await),
+                            Poll::Pending => polls -= 1,
                         }
+                        tokio::task::yield_now().await;
                     };
+                    let Some(found) = found else {
+                        cancelled.fetch_add(1, Ordering::Relaxed);
+                        continue;
+                    };
+                    assert_eq!(found.unwrap().unwrap(), format!("value{number}"));
+                    completed.fetch_add(1, Ordering::Relaxed);
                 }
             })
         })
@@ -62,9 +80,9 @@ async fn callers_that_leave_never_shift_the_answers() {
     // One connection was the client's, and one more asks for the figure.
     let opened = server.figure("total_connections") - connections - 1;
     let (completed, cancelled) = (completed.load(Ordering::Relaxed), cancelled.load(Ordering::Relaxed));
-    println!("{completed} completed, {cancelled} cut by a timer, 0 foreign values, {opened} connections more");
+    println!("{completed} completed, {cancelled} dropped half-way, 0 foreign values, {opened} connections more");
     assert_eq!(opened, 0);
-    assert!(cancelled > 1_000, "the storm was a breeze: {cancelled}");
+    assert!(cancelled > 100_000, "the storm was a breeze: {cancelled}");
 }
 
 #[tokio::test]
@@ -153,7 +171,7 @@ async fn a_dead_server_fails_fast_and_is_back_at_once() {
     client.set("k", "v", None).await.unwrap();
     server.kill();
     let mut worst = Duration::ZERO;
-    for _ in 0..200 {
+    for _ in 0..50 {
         let start = Instant::now();
         let error = client.get("k").await.unwrap_err();
         worst = worst.max(start.elapsed());
@@ -163,10 +181,8 @@ async fn a_dead_server_fails_fast_and_is_back_at_once() {
     assert!(error.is_unsent(), "{error:?}");
     server.restart();
     let up = Instant::now();
-    while client.get("k").await.is_err() {
-        assert!(up.elapsed() < Duration::from_millis(150));
-        tokio::task::yield_now().await;
-    }
+    assert_eq!(client.get("k").await.unwrap(), None);
+    assert!(up.elapsed() < Duration::from_millis(150) && worst < Duration::from_millis(100));
     println!("killed: errors within {worst:?}; back {:?} after the port was open", up.elapsed());
 }
 

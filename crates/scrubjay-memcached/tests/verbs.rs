@@ -1,5 +1,11 @@
 //! Every verb against a real server, in both dialects.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test program: a failure is a panic, figures are printed"
+)]
+
 mod support;
 
 use std::time::Duration;

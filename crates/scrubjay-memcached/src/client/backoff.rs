@@ -5,15 +5,15 @@ use std::{
     time::Duration,
 };
 
-const SHORTEST: Duration = Duration::from_millis(10);
+const SHORTEST: Duration = Duration::from_millis(5);
 
-/// Short, so that a server that comes back is noticed at once.
-const LONGEST: Duration = Duration::from_millis(100);
+/// Short, because calls wait it out: one that comes when the server is back succeeds, and an error is still quick.
+const LONGEST: Duration = Duration::from_millis(25);
 
 /// The pause after `failures` attempts in a row, up to a quarter shorter at random, so that clients do not come in step.
 pub(super) fn pause(failures: u32) -> Duration {
     let full = SHORTEST.saturating_mul(1 << failures.min(10)).min(LONGEST);
-    full - full.mul_f64(f64::from(random()) / f64::from(u32::MAX) / 4.0)
+    full.mul_f64(1.0 - f64::from(random()) / f64::from(u32::MAX) / 4.0)
 }
 
 /// A number that nobody foresees.

@@ -11,7 +11,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::{
     runtime::{self, Handle},
-    time::Instant,
+    time::{Instant, sleep_until},
 };
 
 use super::{Address, backoff, connect::Connector, speech::Memcached};
@@ -77,7 +77,7 @@ impl Server {
 
     /// One call on a connection of its own, for what could bring a shared one out of step.
     pub(super) async fn call_apart(&self, deadline: Instant, request: &Request<'_>) -> Result<Reply> {
-        let link = self.connect(&current_runtime()?);
+        let link = self.connect(&current_runtime()?, None);
         link.call(deadline, request).await.map_err(|failure| self.error(failure))
     }
 
@@ -105,32 +105,39 @@ impl Server {
         let (process, id) = (process::id(), runtime.id());
         let turn = if self.width == 1 { 0 } else { self.turn.fetch_add(1, Ordering::Relaxed) % self.width };
         let mut lanes = self.lanes.lock();
-        let lane = match lanes.iter().position(|lane| lane.process == process && lane.runtime == id) {
-            Some(index) => &mut lanes[index],
-            None => {
-                lanes.retain(|lane| lane.process == process && lane.is_alive());
-                lanes.push(Lane { process, runtime: id, places: (0..self.width).map(|_| Place::default()).collect() });
-                let last = lanes.len() - 1;
-                &mut lanes[last]
-            }
-        };
-        let place = &mut lane.places[turn];
+        let known = lanes.iter().position(|lane| lane.process == process && lane.runtime == id);
+        let index = known.unwrap_or_else(|| {
+            lanes.retain(|lane| lane.process == process && lane.is_alive());
+            lanes.push(Lane { process, runtime: id, places: (0..self.width).map(|_| Place::default()).collect() });
+            lanes.len() - 1
+        });
+        let place = &mut lanes[index].places[turn];
         if let Some(link) = place.link.as_ref().filter(|link| !link.is_ended()) {
             return Ok(Arc::clone(link));
         }
-        match place.link.as_ref().and_then(|link| link.ended()) {
-            Some(Ended::Unopened { error, at }) if at.elapsed() < backoff::pause(place.failures) => return Err(error),
-            Some(Ended::Unopened { .. }) => place.failures += 1,
-            _ => place.failures = 0,
-        }
-        let link = self.connect(&runtime);
+        let mut earliest = None;
+        place.failures = match place.link.as_ref().and_then(|link| link.ended()) {
+            Some(Ended::Unopened { at, .. }) => {
+                earliest = Some(at + backoff::pause(place.failures));
+                place.failures.saturating_add(1)
+            }
+            _ => 0,
+        };
+        let link = self.connect(&runtime, earliest);
         place.link = Some(Arc::clone(&link));
         Ok(link)
     }
 
-    fn connect(&self, runtime: &Handle) -> Link {
+    /// A new connection, not before `earliest`. The calls that need it wait with it, until their own deadlines.
+    fn connect(&self, runtime: &Handle, earliest: Option<Instant>) -> Link {
         let (connector, address) = (Arc::clone(&self.connector), self.address.clone());
-        Arc::new(Connection::open(runtime, self.limits, async move { connector.open(&address).await }))
+        let opening = async move {
+            if let Some(earliest) = earliest {
+                sleep_until(earliest).await;
+            }
+            connector.open(&address).await
+        };
+        Arc::new(Connection::open(runtime, self.limits, opening))
     }
 }
 

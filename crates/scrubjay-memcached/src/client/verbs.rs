@@ -187,7 +187,7 @@ impl Client {
         let now = unix_time();
         let requests = items.iter().map(|item| store(Mode::Set, item, now)).collect::<Result<Vec<_>>>()?;
         for reply in self.call_many(&requests).await? {
-            if outcome(reply)? != Outcome::Done {
+            if outcome(&reply)? != Outcome::Done {
                 return Err(not_stored());
             }
         }
@@ -215,26 +215,26 @@ impl Client {
     pub async fn store(&self, mode: Mode, item: &Item<'_>) -> Result<Outcome> {
         // Only a long ttl needs the time of day.
         let now = if item.ttl.is_some() { unix_time() } else { 0 };
-        outcome(self.call(item.key, &store(mode, item, now)?).await?)
+        outcome(&self.call(item.key, &store(mode, item, now)?).await?)
     }
 
     /// Removes an entry; says whether there was one.
     pub async fn delete(&self, key: impl AsRef<[u8]>) -> Result<bool> {
         let key = key.as_ref();
-        Ok(outcome(self.call(key, &Request::Delete { key, cas: None }).await?)? == Outcome::Done)
+        Ok(outcome(&self.call(key, &Request::Delete { key, cas: None }).await?)? == Outcome::Done)
     }
 
     /// Removes an entry if it is still the version `cas`.
     pub async fn compare_and_delete(&self, key: impl AsRef<[u8]>, cas: u64) -> Result<Outcome> {
         let key = key.as_ref();
-        outcome(self.call(key, &Request::Delete { key, cas: Some(cas) }).await?)
+        outcome(&self.call(key, &Request::Delete { key, cas: Some(cas) }).await?)
     }
 
     /// Removes many entries; says of each whether there was one.
     pub async fn delete_many<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<Vec<bool>> {
         let requests: Vec<_> = keys.iter().map(|key| Request::Delete { key: key.as_ref(), cas: None }).collect();
         let replies = self.call_many(&requests).await?;
-        replies.into_iter().map(|reply| Ok(outcome(reply)? == Outcome::Done)).collect()
+        replies.into_iter().map(|reply| Ok(outcome(&reply)? == Outcome::Done)).collect()
     }
 
     /// Adds to a counter, a decimal text from 0 to 2⁶⁴ − 1, beyond which it starts again at zero. Answers its new value.
@@ -256,7 +256,7 @@ impl Client {
     pub async fn touch(&self, key: impl AsRef<[u8]>, ttl: Option<Duration>) -> Result<bool> {
         let key = key.as_ref();
         let expiry = expiry(ttl, unix_time())?;
-        Ok(outcome(self.call(key, &Request::Touch { key, expiry }).await?)? == Outcome::Done)
+        Ok(outcome(&self.call(key, &Request::Touch { key, expiry }).await?)? == Outcome::Done)
     }
 
     /// What the server knows about an entry, in memcached's own words (`me`).
@@ -272,7 +272,7 @@ impl Client {
     /// Removes every entry on every server, other programs' too.
     pub async fn flush_all(&self) -> Result<()> {
         for (_, reply) in self.call_all(&Request::FlushAll).await? {
-            outcome(reply)?;
+            outcome(&reply)?;
         }
         Ok(())
     }
@@ -387,7 +387,7 @@ fn found(reply: Reply) -> Result<Option<Found>> {
     }
 }
 
-fn outcome(reply: Reply) -> Result<Outcome> {
+fn outcome(reply: &Reply) -> Result<Outcome> {
     match reply {
         Reply::Done => Ok(Outcome::Done),
         Reply::NotStored => Ok(Outcome::NotStored),

@@ -235,3 +235,144 @@ fn stat(line: &[u8]) -> Option<(String, String)> {
     let (name, value) = rest.split_once(' ').unwrap_or((&rest, ""));
     Some((name.to_owned(), value.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::{Direction, Mode};
+
+    const LARGEST: u64 = 1_000;
+
+    fn said(dialect: Dialect, request: &Request<'_>) -> String {
+        let mut out = BytesMut::new();
+        Encoder::new(dialect, 7, LARGEST).encode(request, &mut out).unwrap();
+        String::from_utf8(out.to_vec()).unwrap()
+    }
+
+    fn read(dialect: Dialect, request: &Request<'_>, reply: &str) -> Result<Option<Reply>, Violation> {
+        let expected = &mut Encoder::new(dialect, 7, LARGEST).encode(request, &mut BytesMut::new()).unwrap();
+        Decoder::new(dialect, LARGEST).decode(expected, &mut BytesMut::from(reply))
+    }
+
+    const GET: Request<'_> = Request::Get { key: b"k", want: Want::VALUE };
+    const SET: Request<'_> = Request::Store { key: b"a b", value: b"v", mode: Mode::Set, expiry: 9, flags: 3 };
+
+    #[test]
+    fn requests_read_as_documented() {
+        let count = Request::Count { key: b"k", direction: Direction::Down, by: 2, create: Some((5, 9)) };
+        for (request, meta) in [
+            (GET, "mg k v O7\r\n"),
+            (Request::Get { key: b"k", want: Want::ALL }, "mg k v t c f O7\r\n"),
+            (SET, "ms YSBi 1 T9 F3 b O7\r\nv\r\n"),
+            (Request::Delete { key: b"k", cas: Some(4) }, "md k C4 O7\r\n"),
+            (count, "ma k v D2 MD N9 J5 O7\r\n"),
+            (Request::Touch { key: b"k", expiry: 0 }, "mg k T0 O7\r\n"),
+            (Request::Version, "version\r\nmg AA== b O7\r\n"),
+        ] {
+            assert_eq!(said(Dialect::Meta, &request), meta);
+        }
+        assert_eq!(said(Dialect::Classic, &GET), "get k\r\n");
+        assert_eq!(said(Dialect::Classic, &count), "decr k 2\r\n");
+        assert!(said(Dialect::Classic, &SET).starts_with("set a_b~#"));
+    }
+
+    #[test]
+    fn only_the_own_reply_is_taken() {
+        let entry = Reply::Found(Found { value: Bytes::from_static(b"v"), ..Found::default() });
+        assert_eq!(read(Dialect::Meta, &GET, "VA 1 O7\r\nv\r\n"), Ok(Some(entry.clone())));
+        assert_eq!(read(Dialect::Meta, &GET, "EN O7\r\n"), Ok(Some(Reply::Absent)));
+        for foreign in ["VA 1 O8\r\nv\r\n", "VA 1\r\nv\r\n", "EN\r\n", "HD O70\r\n", "VA 1 O07x\r\nv\r\n"] {
+            assert_eq!(read(Dialect::Meta, &GET, foreign), Err(Violation::Foreign), "{foreign:?}");
+        }
+        for unfit in ["HD O7\r\n", "NF O7\r\n", "NS O7\r\n"] {
+            assert!(matches!(read(Dialect::Meta, &GET, unfit), Err(Violation::Malformed(_))), "{unfit:?}");
+        }
+        assert_eq!(read(Dialect::Classic, &GET, "VALUE k 0 1\r\nv\r\nEND\r\n"), Ok(Some(entry)));
+        assert_eq!(read(Dialect::Classic, &GET, "VALUE other 0 1\r\nv\r\nEND\r\n"), Err(Violation::Foreign));
+        assert_eq!(read(Dialect::Classic, &GET, "VALUE k 0 1\r\nv\r\nVALUE k 0 1\r\nv\r\n"), Err(Violation::Foreign));
+    }
+
+    #[test]
+    fn refusals_are_replies_unless_a_write_was_not_understood() {
+        let refused = |refusal| Ok(Some(Reply::Refused(refusal)));
+        for dialect in [Dialect::Meta, Dialect::Classic] {
+            assert_eq!(read(dialect, &SET, "SERVER_ERROR object too large for cache\r\n"), refused(Refusal::TooLarge));
+            let busy = Refusal::Other("SERVER_ERROR out of memory".to_owned());
+            assert_eq!(read(dialect, &SET, "SERVER_ERROR out of memory\r\n"), refused(busy));
+            assert!(matches!(read(dialect, &SET, "CLIENT_ERROR bad\r\n"), Err(Violation::OutOfStep(_))));
+            assert!(matches!(read(dialect, &SET, "ERROR\r\n"), Err(Violation::OutOfStep(_))));
+            assert_eq!(read(dialect, &GET, "ERROR\r\n"), refused(Refusal::Other("ERROR".to_owned())));
+        }
+    }
+
+    #[test]
+    fn lines_that_are_none_are_not_sent() {
+        let mut encoder = Encoder::new(Dialect::Meta, 0, LARGEST);
+        for request in [
+            Request::Raw { line: b"a\r\nb", data: None },
+            Request::Raw { line: b"", data: None },
+            Request::Stats { group: "a\nb" },
+            Request::Store { key: b"k", value: &[0; 1_001], mode: Mode::Set, expiry: 0, flags: 0 },
+        ] {
+            let mut out = BytesMut::new();
+            assert!(encoder.encode(&request, &mut out).is_err() && out.is_empty());
+        }
+    }
+
+    fn requests() -> impl Strategy<Value = Request<'static>> {
+        prop_oneof![
+            Just(GET),
+            Just(Request::Get { key: b"k", want: Want::PRESENCE }),
+            Just(SET),
+            Just(Request::Delete { key: b"k", cas: None }),
+            Just(Request::Count { key: b"k", direction: Direction::Up, by: 1, create: None }),
+            Just(Request::Touch { key: b"k", expiry: 1 }),
+            Just(Request::Version),
+            Just(Request::FlushAll),
+            Just(Request::Stats { group: "" }),
+            Just(Request::Raw { line: b"version", data: None }),
+        ]
+    }
+
+    /// Bytes that look like replies more often than chance would have it.
+    fn replies() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop_oneof![
+            "[A-Z]{2,6}",
+            "[VEHNM][ADNFSXE] ?[0-9]{0,2} ?O?[0-9]?",
+            Just("VA 2 O7\r\nhi".to_owned()),
+            Just("VALUE k 0 2\r\nhi".to_owned()),
+            Just("VERSION 1\r\nVERSION 1".to_owned()),
+            Just("END".to_owned()),
+            ".{0,8}",
+        ];
+        proptest::collection::vec(word, 0..8).prop_map(|words| words.join("\r\n").into_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_a_reply_an_error_or_a_wish_for_more(
+            request in requests(),
+            classic in any::<bool>(),
+            reply in prop_oneof![replies(), proptest::collection::vec(any::<u8>(), 0..200)],
+        ) {
+            let dialect = if classic { Dialect::Classic } else { Dialect::Meta };
+            let mut expected = Encoder::new(dialect, 7, LARGEST).encode(&request, &mut BytesMut::new()).unwrap();
+            let mut whole = BytesMut::from(&reply[..]);
+            let at_once = Decoder::new(dialect, LARGEST).decode(&mut expected, &mut whole);
+            // Byte by byte it is the same reply, or the same kind of end.
+            let mut expected = Encoder::new(dialect, 7, LARGEST).encode(&request, &mut BytesMut::new()).unwrap();
+            let (mut decoder, mut input) = (Decoder::new(dialect, LARGEST), BytesMut::new());
+            let mut dribbled = Ok(None);
+            for &byte in &reply {
+                input.extend_from_slice(&[byte]);
+                dribbled = decoder.decode(&mut expected, &mut input);
+                if dribbled != Ok(None) {
+                    break;
+                }
+            }
+            prop_assert_eq!(at_once, dribbled);
+        }
+    }
+}

@@ -79,12 +79,13 @@ impl Frames {
             if line.len() > LONGEST_LINE {
                 return Err(Violation::LongLine);
             }
-            match declared_length(line)? {
-                None => return Ok(Some(self.take(input, Frame { line: line.len(), data: None, bytes: Bytes::new() }))),
-                Some(length) if length > self.largest_value => return Err(Violation::LargeValue(length)),
-                Some(length) => {
-                    let length = usize::try_from(length).map_err(|_| Violation::LargeValue(length))?;
-                    self.place = Place::Data { line: line.len(), length };
+            let (length, declared) = (line.len(), declared_length(line)?);
+            match declared {
+                None => return Ok(Some(self.take(input, length, None))),
+                Some(size) if size > self.largest_value => return Err(Violation::LargeValue(size)),
+                Some(size) => {
+                    let size = usize::try_from(size).map_err(|_| Violation::LargeValue(size))?;
+                    self.place = Place::Data { line: length, length: size };
                 }
             }
         }
@@ -92,15 +93,15 @@ impl Frames {
         let end = line + END.len() + length;
         match input.get(end..end + END.len()) {
             None => Ok(None),
-            Some(END) => Ok(Some(self.take(input, Frame { line, data: Some(length), bytes: Bytes::new() }))),
+            Some(END) => Ok(Some(self.take(input, line, Some(length)))),
             Some(_) => Err(Violation::Malformed("a value of another length than declared")),
         }
     }
 
-    fn take(&mut self, input: &mut BytesMut, frame: Frame) -> Frame {
+    fn take(&mut self, input: &mut BytesMut, line: usize, data: Option<usize>) -> Frame {
         self.place = Place::Line { scanned: 0 };
-        let length = frame.line + END.len() + frame.data.map_or(0, |length| length + END.len());
-        Frame { bytes: input.split_to(length).freeze(), ..frame }
+        let length = line + END.len() + data.map_or(0, |length| length + END.len());
+        Frame { bytes: input.split_to(length).freeze(), line, data }
     }
 }
 

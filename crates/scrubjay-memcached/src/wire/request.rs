@@ -128,6 +128,7 @@ pub enum Direction {
 /// What a read brings back, all in one round trip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that is wanted or not, in any combination")]
 pub struct Want {
     /// The bytes.
     pub value: bool,
