@@ -25,7 +25,7 @@ async fn several_servers_share_the_keys() {
         client.set_many(&items).await.unwrap();
         let held: Vec<u64> = servers.iter().map(|server| server.figure("curr_items")).collect();
         println!("{hashing:?}: {held:?}");
-        assert!(held.iter().sum::<u64>() == 3_000 && held.iter().all(|&held| held > 700));
+        assert!(held.iter().sum::<u64>() == 3_000 && held.iter().all(|&held| held > 500));
         let values = client.get_many(&keys).await.unwrap();
         assert!(keys.iter().zip(values).all(|(key, value)| value.unwrap() == key.as_bytes()));
         assert_eq!(client.version().await.unwrap().len(), 3);

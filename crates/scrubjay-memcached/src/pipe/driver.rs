@@ -77,7 +77,17 @@ struct Driver<P: Protocol, S> {
     heard: Heard,
     /// Replies of the batch that is being answered.
     batch: Vec<P::Reply>,
+    /// How many callers the last read served.
+    served: usize,
+    patience: Patience,
     work: Work<P>,
+}
+
+/// Whether others are let run before a write, so that their requests go with it.
+#[derive(PartialEq, Eq)]
+enum Patience {
+    Fresh,
+    Spent,
 }
 
 /// Whether what was written may still stand in a buffer of the stream.
@@ -126,6 +136,8 @@ impl<P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Driver<P, S> {
             input: BytesMut::new(),
             heard: Heard::Nothing,
             batch: Vec::new(),
+            served: 0,
+            patience: Patience::Fresh,
             work,
         }
     }
@@ -134,6 +146,13 @@ impl<P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Driver<P, S> {
         let heard = mem::replace(&mut self.heard, Heard::Nothing);
         let work = &mut self.work;
         let found = work.shared.take(&mut work.in_flight, &mut self.outgoing, heard, context.waker())?;
+        if matches!(found, Found::Work) && self.served > 1 && self.patience == Patience::Fresh {
+            // Those who were served together ask again together: one write for all is worth a turn.
+            self.patience = Patience::Spent;
+            context.waker().wake_by_ref();
+            return Ok(Step::Stuck);
+        }
+        self.patience = Patience::Fresh;
         let written = self.write(context)?;
         let read = self.read(context)?;
         let moved = matches!(found, Found::Work) || written == Step::Moved || read == Step::Moved;
@@ -197,10 +216,12 @@ impl<P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Driver<P, S> {
     }
 
     fn deliver_counting(&mut self, freed: &mut usize) -> Result<(), P::Error> {
+        self.served = 0;
         while let Some(slot) = self.work.in_flight.front_mut() {
             let Some(reply) = P::decode(&mut self.decoder, &mut slot.pending, &mut self.input)? else { return Ok(()) };
             let Some(slot) = self.work.in_flight.pop_front() else { return Ok(()) };
             *freed += slot.weight;
+            self.served += usize::from(!matches!(slot.to, To::Batch));
             match slot.to {
                 To::One(caller) => drop(caller.send(Ok(reply))),
                 To::Batch => self.batch.push(reply),
