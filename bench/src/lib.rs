@@ -2,6 +2,10 @@
 //! `src/bin/instructions.rs` is what their instructions are counted of. `README.md` tells the method and the goals.
 
 pub mod cases;
+pub mod engines;
+pub mod keys;
+pub mod random;
+pub mod traces;
 
 use std::time::{Duration, Instant};
 
