@@ -8,6 +8,7 @@ use scrubjay_bench::{
     engines::{Contestant, Race, value},
     keys::keys,
     random::SEED,
+    table,
     traces::{LENGTH, SCANNED, Trace, UNIVERSE, lru_hits, optimal_hits},
 };
 
@@ -19,8 +20,7 @@ const SETTLED: usize = 64;
 
 fn main() {
     println!("Hit ratio in per cent; {UNIVERSE} keys, {LENGTH} accesses, seed {SEED:#x}.\n");
-    println!("| trace, capacity | optimum | {} | exact LRU |", PEERS.join(" | "));
-    println!("| --- |{}", " ---: |".repeat(PEERS.len() + 2));
+    println!("{}", table::header(&[&["trace, capacity", "optimum"], &PEERS[..], &["exact LRU"]].concat()));
     let keys = keys("user", UNIVERSE + SCANNED);
     let mut table = Vec::new();
     for trace in Trace::ALL {
@@ -58,6 +58,6 @@ fn hits(engine: &dyn Race, keys: &[String], accesses: &[u32]) -> u32 {
 }
 
 fn print_row(name: &str, row: &[f64]) {
-    let cells = row.iter().map(|percent| format!(" {percent:.1} |")).collect::<String>();
-    println!("| {name} |{cells}");
+    let figures = row.iter().map(|percent| format!("{percent:.1}"));
+    println!("{}", table::row(&std::iter::once(name.to_owned()).chain(figures).collect::<Vec<_>>()));
 }
