@@ -14,7 +14,7 @@ use scrubjay::{Cache, Memory, Result, blocking, far::MemoryStore, plugin::Plugin
 /// Entries in every cache, all of them asked for in turn; there is room for five times as many, so none is evicted.
 const HOT_KEYS: usize = 2_000;
 const VALUE_SIZE: usize = 100;
-const LONG: Duration = Duration::from_secs(3_600);
+const LONG: Duration = Duration::from_hours(1);
 
 /// One thing that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

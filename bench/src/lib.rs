@@ -1,14 +1,16 @@
-//! What scrubjay's operations cost. The [`cases`] are defined once; `benches/hit.rs` measures their time, and
-//! `src/bin/instructions.rs` is what their instructions are counted of. `README.md` tells the method and the goals.
+//! What scrubjay's operations cost, and its near engine beside its peers.
+//!
+//! The [`cases`] are what a cache adds to its engine: `benches/hit.rs` measures their time, and `src/bin/instructions.rs` is
+//! what their instructions are counted of. The [`engines`] compete in [`disciplines`] and on [`traces`]. `README.md` tells
+//! the method and the goals.
 
 pub mod cases;
+pub mod disciplines;
+pub mod engines;
+pub mod gauge;
+pub mod keys;
+pub mod random;
+pub mod table;
+pub mod traces;
 
-use std::time::{Duration, Instant};
-
-/// How long `work` takes.
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
-pub fn timed(work: impl FnOnce()) -> Duration {
-    let start = Instant::now();
-    work();
-    start.elapsed()
-}
+pub use gauge::timed;

@@ -10,18 +10,32 @@ use std::{
 };
 
 use crate::{
-    Result,
+    Result, engines,
     project::{Project, run as run_command, run_quietly, succeeds},
 };
 
 const FEW: u64 = 10_000;
 const MANY: u64 = 110_000;
 
-/// Counts the cases named, or all of them, and prints a table.
+/// Counts the cases named, or all of them, and prints a table; `engines` is the comparison with the peers instead.
 pub(crate) fn run(project: &Project, names: &[String]) -> Result {
+    if let Some((_, names)) = names.split_first().filter(|(first, _)| *first == "engines") {
+        return engines::run(project, names);
+    }
     let arguments = ["build", "--profile", "bench", "--package", "scrubjay-bench", "--bin", "instructions"];
     run_command(&mut project.cargo(arguments))?;
-    let program = project.bench_binary("instructions");
+    println!("{:<32}  instructions/op", "case");
+    instructions(project, "instructions", names, |case, count| println!("{case:<32}  {count:>15.1}"))
+}
+
+/// Counts the cases of a binary that are named, or all of them, and tells each as soon as it is known.
+pub(crate) fn instructions(
+    project: &Project,
+    binary: &str,
+    names: &[String],
+    mut tell: impl FnMut(&str, f64),
+) -> Result {
+    let program = project.bench_binary(binary);
     let listed = run_quietly(project.command(&program).arg("--list"))?.stdout;
     let listed = String::from_utf8_lossy(&listed);
     let cases = choose(&listed, names)?;
@@ -35,11 +49,9 @@ pub(crate) fn run(project: &Project, names: &[String]) -> Result {
         return Ok(());
     }
     let scratch = Scratch::new()?;
-    let width = cases.iter().map(|case| case.len()).max().unwrap_or(0).max("case".len());
-    println!("{:<width$}  instructions/op", "case");
     for case in cases {
         let count = |iterations| count(project, &program, case, iterations, &scratch.0);
-        println!("{case:<width$}  {:>15.1}", per_operation(count(FEW)?, count(MANY)?)?);
+        tell(case, per_operation(count(FEW)?, count(MANY)?)?);
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a command-line tool talks to whoever runs it")]
 
 mod bench;
+mod engines;
 mod fuzz;
 mod manifest;
 mod project;
@@ -35,8 +36,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        arguments: "[case…]",
-        about: "count the instructions of one operation, for every benchmark case or those named (needs valgrind)",
+        arguments: "[case… | engines [part…]]",
+        about: "count the instructions of benchmark cases (needs valgrind), or compare engines into bench/RESULTS.md",
         run: bench::run,
     },
     Task {

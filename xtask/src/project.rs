@@ -35,6 +35,11 @@ impl Project {
         fs::read_to_string(self.root.join(path)).map_err(|error| format!("cannot read {path}: {error}"))
     }
 
+    /// Writes a file of the workspace.
+    pub(crate) fn write(&self, path: &str, text: &str) -> Result {
+        fs::write(self.root.join(path), text).map_err(|error| format!("cannot write {path}: {error}"))
+    }
+
     /// An example that a workspace build in the `dev` profile has made.
     pub(crate) fn example(&self, name: &str) -> PathBuf {
         self.target.join("debug/examples").join(name).with_extension(env::consts::EXE_EXTENSION)

@@ -7,6 +7,7 @@
 
 use scrubjay_bench::{
     cases::{Case, Operation, Plugins, Subject, Work},
+    table::median,
     timed,
 };
 
@@ -77,10 +78,4 @@ fn line(contestant: &Contestant, all: &[Contestant]) -> String {
         Some(goal) => format!("{time}   {compared:<40} ≤ {goal}, MISSED"),
         None => format!("{time}   {compared}"),
     }
-}
-
-fn median(times: impl Iterator<Item = f64>) -> f64 {
-    let mut times = times.collect::<Vec<_>>();
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }
