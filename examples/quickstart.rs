@@ -140,7 +140,7 @@ const MOST_WORDS_COMPARED: usize = 800;
 const SHORTEST_COMPARED: usize = 4;
 
 impl Document {
-    /// The files of `paths`; of a folder, the Markdown and text files below it.
+    /// The files of `paths`; of a folder, the Markdown files below it.
     fn read_all(paths: &[PathBuf]) -> Result<Vec<Self>, Box<dyn Error>> {
         let mut documents = Vec::new();
         for path in paths {
@@ -148,7 +148,7 @@ impl Document {
                 .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         }
         if documents.is_empty() {
-            return Err("there are no documents (*.md, *.txt) in the folders given".into());
+            return Err("there are no documents (*.md) in the folders given".into());
         }
         documents.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(documents)
@@ -166,7 +166,7 @@ impl Document {
             let (name, kind) = (entry.file_name(), entry.file_type()?);
             let name = name.to_string_lossy();
             let is_folder = kind.is_dir() && !name.starts_with('.') && name != "target";
-            let is_text = kind.is_file() && (name.ends_with(".md") || name.ends_with(".txt"));
+            let is_text = kind.is_file() && name.ends_with(".md");
             if is_folder || is_text {
                 Self::collect(root, &entry.path(), documents)?;
             }

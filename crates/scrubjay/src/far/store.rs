@@ -9,7 +9,7 @@ use crate::Result;
 ///
 /// An implementor writes `async fn`s. Batches come first: a single `get` is a batch of one. Every method is required, so
 /// that a wrapper cannot forget one; what a backend cannot do it answers with [`StoreInfo::unsupported`] and declares in
-/// its [`Capability`]. `examples/foreign_store.rs` is one of eighty lines.
+/// its [`Capability`]. `examples/foreign_store.rs` is one.
 ///
 /// # Rules
 /// - **Keys** arrive as the server is to see them, namespace included. One that the backend cannot hold is encoded
