@@ -64,7 +64,7 @@ pub struct Contestant {
 
 impl Contestant {
     /// Everybody. The first is the floor, not a cache.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self { name: "null", make: null::null },
         Self { name: "quick_cache", make: quick_cache::bare },
         Self { name: "quick_cache_ttl", make: quick_cache::with_ttl },
@@ -76,6 +76,7 @@ impl Contestant {
         Self { name: "foyer_s3fifo", make: foyer::s3_fifo },
         Self { name: "moka_sync", make: moka::sync },
         Self { name: "moka_sync_ttl", make: moka::sync_with_ttl },
+        Self { name: "moka_sync_each_ttl", make: moka::sync_with_ttl_each },
         Self { name: "moka_future", make: moka::future },
         Self { name: "mini_moka", make: mini_moka::sync },
         Self { name: "mini_moka_ttl", make: mini_moka::sync_with_ttl },

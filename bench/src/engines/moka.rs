@@ -1,4 +1,4 @@
-//! `moka`, blocking and async, with one ttl for all entries or without.
+//! `moka`, blocking and async: without ttl, with one for all entries, with one for each.
 
 use std::{
     future::Future,
@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
+    time::{Duration, Instant},
 };
 
 use super::{Engine, LONG, Race, Value, value};
@@ -21,8 +22,21 @@ pub(super) fn sync_with_ttl(capacity: usize) -> Box<dyn Race> {
     Box::new(Sync::builder().max_capacity(capacity as u64).time_to_live(LONG).build())
 }
 
+pub(super) fn sync_with_ttl_each(capacity: usize) -> Box<dyn Race> {
+    Box::new(Sync::builder().max_capacity(capacity as u64).expire_after(Each).build())
+}
+
 pub(super) fn future(capacity: usize) -> Box<dyn Race> {
     Box::new(Async::new(capacity as u64))
+}
+
+/// A ttl that is asked for entry by entry, which is what `scrubjay` and the one in `quick_cache`'s values are.
+struct Each;
+
+impl moka::Expiry<String, Value> for Each {
+    fn expire_after_create(&self, _: &String, _: &Value, _: Instant) -> Option<Duration> {
+        Some(LONG)
+    }
 }
 
 impl Engine for Sync {
