@@ -14,7 +14,7 @@ use super::{
     cleared::Scope,
     janitor,
     listener::{Cause, Listener},
-    shard::{Departed, Fresh, Shard, Swept},
+    shard::{Departed, Fresh, Shard},
     slots::Entry,
     sync::{AtomicU64, RwLock},
 };
@@ -234,11 +234,13 @@ impl<V: Send + Sync + 'static> Shards<V> {
     }
 
     fn sweep_shard(&self, shard: &Padded<V>, now: Moment, budget: usize) -> Step {
-        let Swept { departed, ended, .. } = shard.0.write().sweep(now, budget);
-        let freed = departed.len();
-        self.lighten(&departed);
-        self.depart(departed);
-        Step { freed, ended }
+        // Bound as a whole: what a pattern leaves out would be dropped before the guard is, and freeing the arrays that a shard
+        // has outlived can take long.
+        let swept = shard.0.write().sweep(now, budget);
+        let freed = swept.departed.len();
+        self.lighten(&swept.departed);
+        self.depart(swept.departed);
+        Step { freed, ended: swept.ended }
     }
 
     /// Accounts for a weight that changes from `before` to `after` in `shard`, which makes room for it.
