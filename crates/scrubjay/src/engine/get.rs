@@ -32,13 +32,15 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Get<'_> {
     )]
     fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<Self::Output>> {
         let Some(near) = &engine.near else { return Ok(None) };
-        let value = near.memory.get(engine.near_key(engine.qualify(&self.key, options)).pair());
-        if value.is_some() {
-            self.source = Some(Source::Near);
-        } else if engine.far.is_some() {
-            return Ok(None);
+        let key = engine.qualify(&self.key, options);
+        if engine.far.is_none() {
+            let value = near.memory.get(key);
+            self.source = value.as_ref().map(|_| Source::Near);
+            return Ok(Some(value));
         }
-        Ok(Some(value))
+        let value = near.memory.get(engine.near_key(key).pair());
+        self.source = value.as_ref().map(|_| Source::Near);
+        Ok(value.map(Some))
     }
 
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Self::Output> {

@@ -85,13 +85,20 @@ where
         let engine = self.engine;
         let State::Ready { command, options } = &mut self.state else { return self.poll_far(context) };
         let mut observation = None;
-        let answer = engine.try_near(command, options, &mut observation);
-        if let Some(answer) = answer.transpose() {
-            self.state = State::Finished;
-            return Poll::Ready(answer);
+        match engine.try_near(command, options, &mut observation) {
+            Ok(None) => {
+                self.start_far(observation);
+                self.poll_far(context)
+            }
+            Ok(Some(answer)) => {
+                self.finish();
+                Poll::Ready(Ok(answer))
+            }
+            Err(error) => {
+                self.finish();
+                Poll::Ready(Err(error))
+            }
         }
-        self.start_far(observation);
-        self.poll_far(context)
     }
 }
 
@@ -101,6 +108,10 @@ where
     V: Clone + Send + Sync + 'static,
     C: Command<V> + 'a,
 {
+    fn finish(&mut self) {
+        self.state = State::Finished;
+    }
+
     #[inline(never)]
     fn start_far(&mut self, observation: Option<Observation<'a>>) {
         if let State::Ready { command, options } = mem::replace(&mut self.state, State::Finished) {
