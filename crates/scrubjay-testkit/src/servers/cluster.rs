@@ -82,6 +82,8 @@ impl RedisCluster {
         }
         for (epoch, node) in (1..).zip(&self.nodes) {
             node.try_command(&["CLUSTER", "SET-CONFIG-EPOCH", &i32::to_string(&epoch)])?;
+        }
+        for node in &self.nodes[1..] {
             let bus = node.try_command(&["CONFIG", "GET", "cluster-port"])?;
             let bus = bus.lines().last().unwrap_or_default();
             self.nodes[0].try_command(&["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string(), bus])?;
