@@ -50,15 +50,8 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for GetMany<'_, V> {
         self.reads.near_hits += (values.len() - missing.len()) as u64;
         for (position, found) in found.into_iter().enumerate() {
             let Some(found) = found else { continue };
-            let Ok(value) = far.serializer.decode(&found.value) else {
-                engine.count_undecodable();
-                continue;
-            };
-            if let (Some(near), Some(tickets)) = (&engine.near, &tickets) {
-                let lifetime = Some(near.lifetime(found.ttl));
-                near.memory.fill(engine.near_key(keys[position]).pair(), value.clone(), lifetime, tickets[position]);
-            }
-            values[missing[position]] = Some(value);
+            let ticket = tickets.as_ref().map(|tickets| tickets[position]);
+            values[missing[position]] = engine.receive(far, keys[position], &found, ticket).ok();
         }
         for index in missing {
             self.reads.add(values[index].as_ref().map(|_| Source::Far));

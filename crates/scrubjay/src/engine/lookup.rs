@@ -98,18 +98,10 @@ pub(super) async fn look_up<V: Clone + Send + Sync + 'static>(
     let want = if ticket.is_some() || operation == Operation::Lookup { Want::VALUE_AND_TTL } else { Want::VALUE };
     let found = far.store.get(engine.call(operation, options), &[&*wire], want).await?.pop().flatten();
     let Some(found) = found else { return Ok(Lookup::Miss(MissReason::Absent)) };
-    match far.serializer.decode(&found.value) {
-        Ok(value) => {
-            if let (Some(near), Some(ticket)) = (&engine.near, ticket) {
-                near.memory.fill(engine.near_key(key).pair(), value.clone(), Some(near.lifetime(found.ttl)), ticket);
-            }
-            Ok(Lookup::Fresh { value, source: Source::Far, ttl: found.ttl })
-        }
-        Err(error) => {
-            engine.count_undecodable();
-            Ok(Lookup::Miss(MissReason::Undecodable(error)))
-        }
-    }
+    Ok(match engine.receive(far, key, &found, ticket) {
+        Ok(value) => Lookup::Fresh { value, source: Source::Far, ttl: found.ttl },
+        Err(error) => Lookup::Miss(MissReason::Undecodable(error)),
+    })
 }
 
 /// The command of [`Cache::lookup`](crate::Cache::lookup).
@@ -189,15 +181,13 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for GetForUpdate<'_> {
         if !far.capability.compare_and_set {
             return Err(far.store.info().unsupported(Operation::GetForUpdate));
         }
-        let wire = engine.layout.wire(engine.qualify(&self.key, options));
+        let key = engine.qualify(&self.key, options);
+        let wire = engine.layout.wire(key);
         let call = engine.call(Operation::GetForUpdate, options);
         let found = far.store.get(call, &[&*wire], Want::VALUE_AND_TOKEN).await?.pop().flatten();
-        let Some(found) = found else { return Ok(absent) };
-        let token = found.token.ok_or_else(|| far.store.info().unsupported(Operation::GetForUpdate))?;
-        let value = far.serializer.decode(&found.value).ok();
-        if value.is_none() {
-            engine.count_undecodable();
-        }
+        let Some(mut found) = found else { return Ok(absent) };
+        let token = found.token.take().ok_or_else(|| far.store.info().unsupported(Operation::GetForUpdate))?;
+        let value = engine.receive(far, key, &found, None).ok();
         self.source = value.is_some().then_some(Source::Far);
         Ok(Current { value, token })
     }

@@ -25,10 +25,7 @@ mod ttl;
 
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -200,11 +197,6 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
 
     pub(crate) fn capability(&self) -> Option<Capability> {
         self.far.as_ref().map(|far| far.capability)
-    }
-
-    /// Counts bytes that could not be decoded, which read as a miss.
-    pub(crate) fn count_undecodable(&self) {
-        self.undecodable.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -1,13 +1,17 @@
 //! The two tiers as the engine holds them, and what keeps them coherent within one process.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 
 use super::Engine;
 use crate::{
     QualifiedKey, Result,
-    far::{AnyStore, Capability},
+    far::{AnyStore, Capability, Found},
     key::NearKey,
     near::{Memory, Ticket},
     serializer::Serializer,
@@ -70,6 +74,24 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
     pub(crate) fn fill_ticket(&self, key: QualifiedKey<'_>) -> Option<Ticket> {
         let (Some(near), Some(far)) = (&self.near, &self.far) else { return None };
         far.capability.expire.then(|| near.memory.ticket(self.near_key(key).pair()))
+    }
+
+    /// The value in what `far` brought back under `key`. With a ticket the near tier is filled with it; bytes that cannot be
+    /// decoded are counted.
+    pub(crate) fn receive(
+        &self,
+        far: &Far<V>,
+        key: QualifiedKey<'_>,
+        found: &Found,
+        ticket: Option<Ticket>,
+    ) -> Result<V> {
+        let value = far.serializer.decode(&found.value).inspect_err(|_| {
+            self.undecodable.fetch_add(1, Ordering::Relaxed);
+        })?;
+        if let (Some(near), Some(ticket)) = (&self.near, ticket) {
+            near.memory.fill(self.near_key(key).pair(), value.clone(), Some(near.lifetime(found.ttl)), ticket);
+        }
+        Ok(value)
     }
 
     /// Begins a change of `keys` in the far tier: their near entries are gone from now on, and gone again at the end.

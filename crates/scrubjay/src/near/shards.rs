@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 
 use super::{
     cleared::Scope,
@@ -30,6 +30,7 @@ pub(super) type Weigher<V> = Arc<dyn Fn(&str, &V) -> u32 + Send + Sync>;
 pub(super) struct Shards<V> {
     all: Box<[Padded<V>]>,
     mask: usize,
+    /// The thorough variant: with the fast one, one seed in fifty leaves most keys to a few shards.
     hasher: RandomState,
     pub(super) clock: Clock,
     pub(super) capacity: Option<u64>,
@@ -162,8 +163,7 @@ impl<V: Send + Sync + 'static> Shards<V> {
         }
         self.depart(departed);
         if let Some(swept) = swept {
-            self.lighten(&swept.departed);
-            self.depart(swept.departed);
+            self.release(swept.departed);
         }
         self.make_room_elsewhere();
         if timed {
@@ -199,8 +199,7 @@ impl<V: Send + Sync + 'static> Shards<V> {
             let dead = shard.why_dead(entry, || self.clock.coarse());
             (dead, shard.remove(slot, dead.unwrap_or(Cause::Deleted)))
         };
-        self.lighten(&departed);
-        self.depart(departed);
+        self.release(departed);
         dead.is_none()
     }
 
@@ -214,8 +213,7 @@ impl<V: Send + Sync + 'static> Shards<V> {
     pub(super) fn clear_where(&self, leaves: impl Fn(QualifiedKey<'_>) -> bool) {
         for shard in &self.all {
             let departed = shard.0.write().take_where(&leaves);
-            self.lighten(&departed);
-            self.depart(departed);
+            self.release(departed);
         }
     }
 
@@ -238,8 +236,7 @@ impl<V: Send + Sync + 'static> Shards<V> {
         // has outlived can take long.
         let swept = shard.0.write().sweep(now, budget);
         let freed = swept.departed.len();
-        self.lighten(&swept.departed);
-        self.depart(swept.departed);
+        self.release(swept.departed);
         Step { freed, ended: swept.ended }
     }
 
@@ -296,6 +293,17 @@ impl<V: Send + Sync + 'static> Shards<V> {
         if self.capacity.is_some() && weight > 0 {
             self.weight.fetch_sub(weight, Ordering::Relaxed);
         }
+    }
+
+    /// Lets go of what left, whose weight nobody has accounted for yet. No lock is held.
+    fn release<D>(&self, departed: D)
+    where
+        V: 'static,
+        D: IntoIterator<Item = Departed<V>>,
+        for<'d> &'d D: IntoIterator<Item = &'d Departed<V>>,
+    {
+        self.lighten(&departed);
+        self.depart(departed);
     }
 
     /// Tells the listener, if there is one, and drops the rest. No lock is held.
