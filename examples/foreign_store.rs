@@ -9,7 +9,8 @@ use quick_cache::sync::{Cache as QuickCache, EntryAction, EntryResult};
 use scrubjay::{
     Cache, Clock, ErrorKind, Moment, Operation, Remaining, Result,
     far::{
-        self, AnyStore, Call, Capability, Change, Found, Item, Reply, Scope, Store, StoreConfig, StoreInfo, Token, Want,
+        self, AnyStore, Call, Capability, Change, Claim, Found, Item, Reply, Scope, Store, StoreConfig, StoreInfo,
+        Token, Want,
     },
 };
 
@@ -108,6 +109,14 @@ impl Store for QuickStore {
 
     async fn compare_and_set(&self, _: Call, _: &Item<'_>, _: &Token) -> Result<bool> {
         Err(self.info().unsupported(Operation::CompareAndSet))
+    }
+
+    async fn claim(&self, call: Call, _: &Item<'_>) -> Result<Claim> {
+        Err(self.info().unsupported(call.operation))
+    }
+
+    async fn compare_and_delete(&self, call: Call, _: &str, _: &Token) -> Result<bool> {
+        Err(self.info().unsupported(call.operation))
     }
 
     async fn increment(&self, _: Call, _: Change<'_>) -> Result<i64> {

@@ -10,6 +10,7 @@ pub mod engines;
 pub mod gauge;
 pub mod keys;
 pub mod random;
+pub mod servers;
 pub mod table;
 pub mod traces;
 

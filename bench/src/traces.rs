@@ -11,6 +11,8 @@ pub const LENGTH: u32 = 1_000_000;
 
 /// Keys of the loop: more than fit into either capacity, so that the oldest is always the next to be asked for.
 const LOOP: u32 = 20_000;
+/// Keys of a loop that is longer still.
+const LONG_LOOP: u32 = 50_000;
 /// A scan comes after so many other accesses.
 const BETWEEN_SCANS: u32 = 7_000;
 /// Keys of one scan.
@@ -20,6 +22,8 @@ pub const SCANNED: u32 = LENGTH / (BETWEEN_SCANS + SCAN) * SCAN;
 /// The hot set stays for so many accesses, and then moves on by so many keys.
 const STAY: u32 = 100_000;
 const STEP: u32 = 10_000;
+/// Accesses after which a drifting hot set has moved on by one key.
+const DRIFT: u32 = 50;
 
 /// A pattern of accesses.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +34,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Every trace.
+    /// The traces that means are over.
     pub const ALL: [Self; 6] = [
         Self { name: "zipf 0.8", accesses: || zipf(0.8) },
         Self { name: "zipf 0.99", accesses: || zipf(0.99) },
@@ -38,6 +42,13 @@ impl Trace {
         Self { name: "zipf + one-time scans", accesses: zipf_with_scans },
         Self { name: "loop of 20k", accesses: || (0..LENGTH).map(|access| access % LOOP).collect() },
         Self { name: "moving hot set", accesses: moving_hot_set },
+    ];
+
+    /// Traces that no engine's parameters were chosen by, at least not ours: what holds for the others should hold for them.
+    pub const CHECKS: [Self; 3] = [
+        Self { name: "loop of 50k", accesses: || (0..LENGTH).map(|access| access % LONG_LOOP).collect() },
+        Self { name: "drifting hot set", accesses: drifting_hot_set },
+        Self { name: "zipf and a loop by turns", accesses: zipf_and_loop },
     ];
 
     /// The keys in the order they are asked for: the same in every run.
@@ -67,6 +78,21 @@ fn zipf_with_scans() -> Vec<u32> {
 fn moving_hot_set() -> Vec<u32> {
     let (zipf, mut random) = (Zipf::new(UNIVERSE, 0.99), Random::new(SEED));
     (0..LENGTH).map(|access| (zipf.rank(&mut random) + access / STAY * STEP) % UNIVERSE).collect()
+}
+
+/// Zipf, but the favourites change little by little all the time.
+fn drifting_hot_set() -> Vec<u32> {
+    let (zipf, mut random) = (Zipf::new(UNIVERSE, 0.9), Random::new(SEED));
+    (0..LENGTH).map(|access| (zipf.rank(&mut random) + access / DRIFT) % UNIVERSE).collect()
+}
+
+/// Every other access belongs to a loop over keys of its own.
+fn zipf_and_loop() -> Vec<u32> {
+    let (zipf, mut random) = (Zipf::new(UNIVERSE - LOOP, 0.99), Random::new(SEED));
+    let mut next = |access: u32| {
+        if access.is_multiple_of(2) { zipf.rank(&mut random) } else { UNIVERSE - LOOP + access / 2 % LOOP }
+    };
+    (0..LENGTH).map(&mut next).collect()
 }
 
 /// The most hits a cache of `capacity` could have that knows the future: it keeps what is needed soonest (Belady).
@@ -133,7 +159,7 @@ mod tests {
 
     #[test]
     fn traces_are_the_same_in_every_run() {
-        for trace in Trace::ALL {
+        for trace in Trace::ALL.into_iter().chain(Trace::CHECKS) {
             let accesses = trace.accesses();
             assert_eq!(accesses.len(), LENGTH as usize, "{}", trace.name);
             assert_eq!(accesses, trace.accesses(), "{}", trace.name);

@@ -12,15 +12,19 @@ use std::{
 use crate::{
     Result, engines,
     project::{Project, run as run_command, run_quietly, succeeds},
+    servers,
 };
 
 const FEW: u64 = 10_000;
 const MANY: u64 = 110_000;
 
-/// Counts the cases named, or all of them, and prints a table; `engines` is the comparison with the peers instead.
+/// Counts the cases named, or all of them, and prints a table; `engines` and `servers` are comparisons with the
+/// peers instead.
 pub(crate) fn run(project: &Project, names: &[String]) -> Result {
-    if let Some((_, names)) = names.split_first().filter(|(first, _)| *first == "engines") {
-        return engines::run(project, names);
+    match names.split_first() {
+        Some((first, names)) if first == "engines" => return engines::run(project, names),
+        Some((first, arguments)) if first == "servers" => return servers::run(project, arguments),
+        _ => {}
     }
     let arguments = ["build", "--profile", "bench", "--package", "scrubjay-bench", "--bin", "instructions"];
     run_command(&mut project.cargo(arguments))?;

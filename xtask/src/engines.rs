@@ -86,18 +86,25 @@ fn remember(names: &mut Vec<String>, name: &str) {
 
 /// What was measured where.
 fn introduction(project: &Project) -> Result<String> {
+    Ok(format!(
+        "# The near engine beside its peers\n\n\
+         Written by `cargo xtask bench engines`; README.md tells the method. Single-flight load is `Cache::get_or_load`'s in\n\
+         scrubjay, not the near engine's, so it has no line there.\n\n{}",
+        machine(project, &PACKAGES)?
+    ))
+}
+
+/// One paragraph: the processor, the compiler, and the versions of `packages`.
+pub(crate) fn machine(project: &Project, packages: &[&str]) -> Result<String> {
     let lock = project.read("Cargo.lock")?;
     let version = |name: &&str| Some(format!("{name} {}", version(&lock, name)?));
     let rustc = run_quietly(project.command("rustc").arg("--version"))?.stdout;
     let cores = thread::available_parallelism().map_or_else(|_| "?".to_owned(), |cores| cores.to_string());
     Ok(format!(
-        "# The near engine beside its peers\n\n\
-         Written by `cargo xtask bench engines`; README.md tells the method. Single-flight load is `Cache::get_or_load`'s in\n\
-         scrubjay, not the near engine's, so it has no line there.\n\n\
-         Processor: {}, {cores} cores. {}. {}.\n",
+        "Processor: {}, {cores} cores. {}. {}.\n",
         processor(),
         String::from_utf8_lossy(&rustc).trim(),
-        PACKAGES.iter().filter_map(version).collect::<Vec<_>>().join(", ")
+        packages.iter().filter_map(version).collect::<Vec<_>>().join(", ")
     ))
 }
 

@@ -4,10 +4,12 @@
 #![allow(clippy::print_stdout, reason = "a command-line tool talks to whoever runs it")]
 
 mod bench;
+mod docs;
 mod engines;
 mod fuzz;
 mod manifest;
 mod project;
+mod servers;
 mod setup;
 mod test;
 
@@ -36,8 +38,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        arguments: "[case… | engines [part…]]",
-        about: "count the instructions of benchmark cases (needs valgrind), or compare engines into bench/RESULTS.md",
+        arguments: "[case… | engines [part…] | servers]",
+        about: "count the instructions of benchmark cases (needs valgrind), or compare with peers into bench/RESULTS*.md",
         run: bench::run,
     },
     Task {
@@ -46,6 +48,7 @@ const TASKS: &[Task] = &[
         about: "run every fuzz target, or those named, 20 seconds each unless told otherwise",
         run: fuzz::run,
     },
+    Task { name: "docs", arguments: "", about: "write the generated pages of docs/ anew", run: docs::run },
 ];
 
 fn main() -> ExitCode {

@@ -1,9 +1,14 @@
 //! What a fresh machine lacks and this project can add by itself.
 
+use std::{env, fs};
+
 use crate::{
     Result,
     project::{Project, capture, run as run_command, succeeds},
 };
+
+/// What the test of interoperation wants in its virtual environment.
+const REQUIREMENTS: &str = "crates/scrubjay/tests/interoperation/requirements.txt";
 
 /// The programs that tests start, each brought by a Debian package of the same name.
 const SERVERS: [&str; 2] = ["redis-server", "memcached"];
@@ -11,7 +16,35 @@ const SERVERS: [&str; 2] = ["redis-server", "memcached"];
 /// Adds whatever is missing.
 pub(crate) fn run(project: &Project) -> Result {
     rust_components(project)?;
-    servers(project)
+    servers(project)?;
+    match python(project) {
+        // Like a missing server: on a person's machine the test says so each time, in CI it would be no test at all.
+        Err(error) if env::var_os("CI").is_none() => {
+            println!("NOT DONE: interoperation with the Python originals will not be tested: {error}");
+            Ok(())
+        }
+        outcome => outcome,
+    }
+}
+
+/// Makes the virtual environment of the Python originals, unless it has what is wanted today.
+fn python(project: &Project) -> Result {
+    let environment = project.separate_target("interoperation");
+    let wanted = project.read(REQUIREMENTS)?;
+    // Written last, so that it stands for the whole.
+    let installed = environment.join("requirements.txt");
+    if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    let make = || run_command(project.command("python3").args(["-m", "venv", "--clear"]).arg(&environment));
+    make()
+        .or_else(|_| install(project, &["python3-venv"]).and_then(|()| make()))
+        .map_err(|error| format!("{error}\nit needs python3 with its module venv (Debian, Ubuntu: python3-venv)"))?;
+    let mut pip = project.command(environment.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS]);
+    run_command(&mut pip)
+        .map_err(|error| format!("{error}\npip needs a package index that has what {REQUIREMENTS} names"))?;
+    fs::write(&installed, wanted).map_err(|error| format!("cannot write {}: {error}", installed.display()))
 }
 
 /// Adds the toolchain's formatter and linter where they are missing.
@@ -40,17 +73,20 @@ fn servers(project: &Project) -> Result {
     if missing.is_empty() {
         return Ok(());
     }
+    install(project, &missing).map_err(|error| format!("{error}\n{}", advice(&missing)))
+}
+
+/// Installs Debian packages, where that is allowed.
+fn install(project: &Project, packages: &[&str]) -> Result {
     let rights = Rights::find(project);
     let apt_get = |arguments: &[&str]| {
         let line = rights.apt_get(arguments).ok_or_else(|| "this may not install packages".to_owned())?;
         run_command(project.command(line[0]).args(&line[1..]))
     };
-    let install = ["install", "--yes", "--no-install-recommends"].into_iter().chain(missing.iter().copied());
+    let install = ["install", "--yes", "--no-install-recommends"].into_iter().chain(packages.iter().copied());
     let install = install.collect::<Vec<_>>();
     // The lists of a fresh machine are empty or old. Fetching them takes longer than finding out.
-    apt_get(&install)
-        .or_else(|_| apt_get(&["update"]).and_then(|()| apt_get(&install)))
-        .map_err(|error| format!("{error}\n{}", advice(&missing)))
+    apt_get(&install).or_else(|_| apt_get(&["update"]).and_then(|()| apt_get(&install)))
 }
 
 /// What somebody who may install packages should do.

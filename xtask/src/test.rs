@@ -19,18 +19,29 @@ use crate::{
 struct Step {
     name: &'static str,
     run: fn(&Project) -> Result,
+    when: When,
+}
+
+/// When a step is run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// Unless other steps are named.
+    Always,
+    /// Only if it is named: it takes long, and what it checks changes rarely.
+    Named,
 }
 
 /// Every step, quickest to fail first.
 const STEPS: &[Step] = &[
-    Step { name: "setup", run: setup::run },
-    Step { name: "fmt", run: fmt },
-    Step { name: "clippy", run: clippy },
-    Step { name: "test", run: test },
-    Step { name: "interleavings", run: interleavings },
-    Step { name: "doc", run: doc },
-    Step { name: "examples", run: examples },
-    Step { name: "features", run: features },
+    Step { name: "setup", run: setup::run, when: When::Always },
+    Step { name: "fmt", run: fmt, when: When::Always },
+    Step { name: "clippy", run: clippy, when: When::Always },
+    Step { name: "test", run: test, when: When::Always },
+    Step { name: "interleavings", run: interleavings, when: When::Always },
+    Step { name: "keys", run: keys, when: When::Named },
+    Step { name: "doc", run: doc, when: When::Always },
+    Step { name: "examples", run: examples, when: When::Always },
+    Step { name: "features", run: features, when: When::Always },
 ];
 
 /// The names of the steps, for the help text.
@@ -38,7 +49,7 @@ pub(crate) fn step_names() -> String {
     STEPS.iter().map(|step| step.name).collect::<Vec<_>>().join(" ")
 }
 
-/// Runs the steps named (all, if none is), stops at the first failure, and tells what was done and how long it took.
+/// Runs the steps named (all that are always run, if none is), stops at the first failure, and tells what was done and how long it took.
 pub(crate) fn run(project: &Project, names: &[String]) -> Result {
     let steps = choose(names)?;
     let mut times = Vec::new();
@@ -66,7 +77,10 @@ fn choose(names: &[String]) -> Result<Vec<&'static Step>> {
     if let Some(unknown) = names.iter().find(|name| STEPS.iter().all(|step| step.name != **name)) {
         return Err(format!("there is no step `{unknown}`; known: {}", step_names()));
     }
-    let wanted = |step: &Step| names.is_empty() || step.name == "setup" || names.iter().any(|name| name == step.name);
+    let wanted = |step: &Step| match &*names {
+        [] => step.when == When::Always,
+        names => step.name == "setup" || names.iter().any(|name| name == step.name),
+    };
     Ok(STEPS.iter().filter(|step| wanted(step)).collect())
 }
 
@@ -99,10 +113,17 @@ fn test(project: &Project) -> Result {
     run_command(&mut project.cargo(["test", "--workspace", "--all-features"]))
 }
 
-/// The near tier under `shuttle`, which replaces its locks: another build, so in a folder of its own.
+/// The near tier and the flights under `shuttle`, which replaces their locks: another build, so in a folder of its own.
 fn interleavings(project: &Project) -> Result {
     let mut cargo = project.cargo(["test", "--package", "scrubjay", "--lib", "interleavings"]);
     run_command(cargo.env("RUSTFLAGS", "--cfg shuttle").env("CARGO_TARGET_DIR", project.separate_target("shuttle")))
+}
+
+/// Ten million calls, no two of which share a key: too many for a test without optimisation.
+fn keys(project: &Project) -> Result {
+    let arguments =
+        ["test", "--release", "--package", "scrubjay", "--test", "argument_keys", "--", "--ignored", "--nocapture"];
+    run_command(&mut project.cargo(arguments))
 }
 
 fn doc(project: &Project) -> Result {
@@ -120,6 +141,11 @@ fn examples(project: &Project) -> Result {
     run_command(&mut project.cargo(["build", "--quiet", "--workspace", "--all-features", "--examples"]))?;
     for name in names {
         run_quietly(&mut project.command(project.example(name)))?;
+        let text = project.read(&format!("examples/{name}.rs"))?;
+        if text.contains("common::cache_url") {
+            let mut elsewhere = project.command(project.example(name));
+            run_quietly(elsewhere.args(["--cache", "memory://?serializer=json+zstd"]))?;
+        }
     }
     let quickstart = |url| -> Command {
         let mut command = project.command(project.example("quickstart"));
@@ -175,7 +201,9 @@ mod tests {
     fn steps_run_in_their_own_order_after_the_setup() {
         let chosen = choose(&["doc".into(), "fmt".into()]).unwrap();
         assert_eq!(names_of(&chosen), ["setup", "fmt", "doc"]);
-        assert_eq!(choose(&[]).unwrap().len(), STEPS.len());
+        let always = STEPS.iter().filter(|step| step.when == When::Always).count();
+        assert_eq!(choose(&[]).unwrap().len(), always);
+        assert_eq!(choose(&["keys".into()]).unwrap().last().map(|step| step.name), Some("keys"));
     }
 
     #[test]

@@ -31,7 +31,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const ENTRIES: u32 = 1_000_000;
 /// Shards of a large cache.
-const SHARDS: u32 = 64;
+const SHARDS: u32 = 256;
 /// Slots that the janitor looks at under one lock.
 const JANITOR_STEP: u32 = 512;
 const REPETITIONS: usize = 5;

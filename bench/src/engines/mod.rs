@@ -64,12 +64,14 @@ pub struct Contestant {
 
 impl Contestant {
     /// Everybody. The first is the floor, not a cache.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self { name: "null", make: null::null },
         Self { name: "quick_cache", make: quick_cache::bare },
         Self { name: "quick_cache_ttl", make: quick_cache::with_ttl },
         Self { name: "scrubjay", make: scrubjay::without_ttl },
         Self { name: "scrubjay_ttl", make: scrubjay::with_ttl },
+        Self { name: "scrubjay_async", make: scrubjay::cache_async },
+        Self { name: "scrubjay_blocking", make: scrubjay::cache_blocking },
         Self { name: "scc", make: scc::hash_cache },
         Self { name: "cached", make: cached::sharded },
         Self { name: "cached_ttl", make: cached::sharded_with_ttl },

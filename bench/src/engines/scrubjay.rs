@@ -1,10 +1,16 @@
-//! `Memory<V>`: an optional ttl per entry. It has no single flight of its own; that is `Cache::get_or_load`'s.
+//! `Memory<V>`: an optional ttl per entry. It has no single flight of its own; that is `Cache::get_or_load`'s, which takes part
+//! in its two faces.
 
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
-use scrubjay::Memory;
+use scrubjay::{Cache, Memory, blocking};
 
-use super::{Engine, LONG, Race, Value};
+use super::{Engine, LONG, Race, Value, value};
 
 struct Near {
     memory: Memory<Value>,
@@ -28,5 +34,67 @@ impl Engine for Near {
     #[inline]
     fn set(&self, key: &str, value: Value) {
         self.memory.set(key, value, self.ttl);
+    }
+}
+
+fn cache(capacity: usize) -> Cache<Value> {
+    let near = Memory::with_capacity(capacity as u64);
+    Cache::builder().near(near).build().unwrap_or_else(|error| panic!("a near tier alone fits together: {error}"))
+}
+
+/// `get_or_load` as a future, polled by its caller: a load that is ready at once needs no runtime.
+struct Async(Cache<Value>);
+
+pub(super) fn cache_async(capacity: usize) -> Box<dyn Race> {
+    Box::new(Async(cache(capacity)))
+}
+
+impl Engine for Async {
+    #[inline]
+    fn get(&self, key: &str) -> Option<Value> {
+        ready(self.0.get(key)).ok().flatten()
+    }
+
+    #[inline]
+    fn set(&self, key: &str, value: Value) {
+        drop(ready(self.0.set(key, value)));
+    }
+
+    #[inline]
+    fn load(&self, key: &str) -> Option<Value> {
+        ready(self.0.get_or_load(key, || async { Ok::<_, Infallible>(value()) })).ok()
+    }
+}
+
+/// What `future` answers at its first poll.
+#[inline]
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("nobody else loads this key"),
+    }
+}
+
+/// `get_or_load` without async.
+struct Blocking(blocking::Cache<Value>);
+
+pub(super) fn cache_blocking(capacity: usize) -> Box<dyn Race> {
+    Box::new(Blocking(cache(capacity).blocking()))
+}
+
+impl Engine for Blocking {
+    #[inline]
+    fn get(&self, key: &str) -> Option<Value> {
+        self.0.get(key).ok().flatten()
+    }
+
+    #[inline]
+    fn set(&self, key: &str, value: Value) {
+        drop(self.0.set(key, value));
+    }
+
+    #[inline]
+    fn load(&self, key: &str) -> Option<Value> {
+        self.0.get_or_load(key, || Ok::<_, Infallible>(value())).ok()
     }
 }

@@ -8,7 +8,7 @@ pub mod wire;
 #[cfg(feature = "tls")]
 pub use self::client::Tls;
 pub use self::{
-    client::{Address, Builder, Client, Hashing, Initial, Item, Outcome},
+    client::{Address, Builder, Claim, Client, Hashing, Initial, Item, Outcome, longest_ttl},
     error::{Error, ErrorKind, Result},
     wire::{Dialect, Found, Mode, Want},
 };

@@ -9,8 +9,12 @@ use scrubjay::{
 };
 use serde_json::Value;
 
-/// By how much a server's deadlines may lie behind ours.
+/// By how much a server's deadlines may lie behind ours, beside a step of its resolution and a quarter of one, by which a
+/// clock that steps may be late: a call takes time to reach it.
 const LAG: Duration = Duration::from_millis(20);
+
+/// How long the suite really waits where it waits for what never comes.
+const LONG: Duration = Duration::from_secs(10);
 
 /// One backend under test, fresh and empty: a near tier, a far tier, or both, and the clock that both read.
 ///
@@ -85,18 +89,27 @@ impl Subject {
     pub async fn advance(&self, by: Duration) {
         match &self.clock {
             Clock::Manual(_) => self.clock.advance(by),
-            // A server counts from when the call reached it, in whole milliseconds.
-            Clock::System => tokio::time::sleep(by + LAG).await,
+            Clock::System => tokio::time::sleep(by + LAG + self.capability().ttl_resolution * 5 / 4).await,
         }
     }
 
     /// The shortest time that the suite tells apart here.
     #[must_use]
     pub fn grain(&self) -> Duration {
-        let finest = match &self.clock {
-            Clock::Manual(_) => Duration::from_millis(1),
-            Clock::System => Duration::from_millis(200),
-        };
-        finest.max(self.capability().ttl_resolution)
+        let step = self.capability().ttl_resolution;
+        match &self.clock {
+            Clock::Manual(_) => step.max(Duration::from_millis(1)),
+            // Each wait is late by up to a step; what outlives two of them must still live.
+            Clock::System => (3 * step).max(Duration::from_millis(200)),
+        }
+    }
+
+    /// Longer than any ttl that is not meant.
+    #[must_use]
+    pub fn a_long_time(&self) -> Duration {
+        match &self.clock {
+            Clock::Manual(_) => self.grain() * 100,
+            Clock::System => LONG.max(self.grain() * 2),
+        }
     }
 }

@@ -3,13 +3,14 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    Cache, Error, KeyBuilder, KeyLayout, Memory, Result, Ttl,
+    Cache, Clock, Error, KeyBuilder, KeyLayout, Memory, Policy, Result, Ttl, Wire, caches,
     config::{PluginChoice, Recipe},
     engine::{Engine, Far},
     far::{
         AnyStore,
         layer::{Layer, Timeout},
     },
+    load::Loads,
     plugin::Plugin,
     serializer::{Codecs, Serializer},
 };
@@ -47,6 +48,7 @@ pub struct Builder<V> {
     layers: Vec<Wrap>,
     serializer: Option<Arc<dyn Serializer<V>>>,
     codecs: Codecs<V>,
+    clock: Option<Clock>,
 }
 
 /// A layer, ready to wrap.
@@ -58,7 +60,7 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
     }
 
     pub(crate) fn from_recipe(recipe: Recipe) -> Self {
-        Self { recipe, near: None, layers: Vec::new(), serializer: None, codecs: Codecs::none() }
+        Self { recipe, near: None, layers: Vec::new(), serializer: None, codecs: Codecs::none(), clock: None }
     }
 
     /// Takes every choice that `url` tells; calls after this one override it.
@@ -132,6 +134,24 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
         self
     }
 
+    /// Loads as `policy` says, where it says something.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.recipe.policy = policy.over(&self.recipe.policy);
+        self
+    }
+
+    /// Chooses whether bytes in the store may be wrapped, to tell more than a value.
+    pub fn wire(mut self, wire: Wire) -> Self {
+        self.recipe.wire = wire;
+        self
+    }
+
+    /// Reads the time of loads and back-offs from `clock`. A near tier's own clock is the default, then the system's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
     /// Maps every key before it is used.
     pub fn key_builder(mut self, builder: KeyBuilder) -> Self {
         self.recipe.key_builder = Some(builder);
@@ -161,7 +181,7 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
 
     /// The cache; `shared` is the store that another cache of the same recipe has already built.
     pub(crate) fn build_over(self, shared: Option<AnyStore>) -> Result<Cache<V>> {
-        let Self { mut recipe, near, layers, serializer, codecs } = self;
+        let Self { mut recipe, near, layers, serializer, codecs, clock } = self;
         recipe.ttl.lifetime()?;
         let plugins = recipe.take_plugins()?;
         let typed = match serializer {
@@ -209,7 +229,13 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
             recipe.config.parameters.finish(&recipe.config.scheme)?;
         }
 
+        let policy = recipe.policy.over(&caches::policy());
         let mut engine = Engine::new(near, far);
+        engine.loads = Arc::new(Loads::new(policy.detached_loads()));
+        engine.policy = policy;
+        engine.bare = recipe.wire == Wire::Bare;
+        engine.clock = clock.unwrap_or(engine.clock);
+        engine.check(&policy)?;
         if let Some(ttl) = recipe.near_ttl {
             engine.set_near_ttl(ttl)?;
         }

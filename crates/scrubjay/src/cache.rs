@@ -1,6 +1,6 @@
 //! [`Cache`]: the verbs, as lazy futures. The engine does the work.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use bytes::Bytes;
 
@@ -8,10 +8,11 @@ use crate::{
     Builder, CacheInfo, Key, Memory, Result, Ttl, blocking,
     engine::{self, Counter, Engine},
     far::Token,
+    load::{Batch, Load, Outcome, Plain, Told},
     plugin::Plugin,
     requests::{
         Add, Clear, ClearServer, Close, CompareAndSet, Delete, DeleteMany, Exists, Expire, Get, GetForUpdate, GetMany,
-        Increment, LookupKey, Raw, ReadTtl, Set, SetMany,
+        GetOrLoad, GetOrLoadMany, Increment, LookupKey, Raw, ReadTtl, Set, SetMany,
     },
     serializer::Codecs,
 };
@@ -122,6 +123,101 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     }
 }
 
+/// Loading.
+impl<V: Clone + Send + Sync + 'static> Cache<V> {
+    /// The value under `key`; if there is none `loader` is called, once for all who want the key, and its value kept.
+    ///
+    /// Of all callers in this process one loads, in its own future, and the others wait; if it leaves one of them takes over.
+    /// Of all processes that share a store one loads, too, where the store can compare and set. Whoever writes to the key
+    /// meanwhile wins: the value of the load goes to its callers, and is not kept. The cache's [`Policy`](crate::Policy), or
+    /// [the call's](crate::requests::Request::policy), says how long to wait, what may be served stale and what happens when
+    /// the store fails: by default the loader answers as if there were no store.
+    ///
+    /// ```
+    /// use scrubjay::Cache;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> scrubjay::Result<()> {
+    /// let cache: Cache<String> = Cache::memory();
+    /// let page = cache.get_or_load("page", || async { std::fs::read_to_string("Cargo.toml") }).await?;
+    /// assert_eq!(cache.get("page").await?, Some(page));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Load`](crate::ErrorKind::Load) with the loader's [error](crate::Error::loader_error), which is never
+    /// stored; [`ErrorKind::Recursion`](crate::ErrorKind::Recursion) if the loader waits for this key;
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) after the policy's `load-timeout`.
+    pub fn get_or_load<'a, F, Loading, E>(&'a self, key: impl Into<Key<'a>>, loader: F) -> GetOrLoad<'a, V, Plain<F>>
+    where
+        F: FnOnce() -> Loading + Send + 'a,
+        Loading: Future<Output = Result<V, E>> + Send,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        engine::Request::new(&self.0, engine::GetOrLoad::new(key.into(), Plain(loader)))
+    }
+
+    /// As [`get_or_load`](Self::get_or_load), with a loader that is told of the load (the stale value, if one is kept) and may
+    /// answer more than a value: a ttl, a value not to be kept, or that there is [none](Outcome::NotFound), which is `None` here.
+    pub fn get_or_load_with<'a, F, Loading, E>(
+        &'a self,
+        key: impl Into<Key<'a>>,
+        loader: F,
+    ) -> GetOrLoad<'a, V, Told<F>>
+    where
+        F: FnOnce(Load<V>) -> Loading + Send + 'a,
+        Loading: Future<Output = Result<Outcome<V>, E>> + Send,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        engine::Request::new(&self.0, engine::GetOrLoad::new(key.into(), Told(loader)))
+    }
+}
+
+/// Loading several.
+impl<V: Clone + Send + Sync + 'static> Cache<V> {
+    /// The values under `keys`, in their order, duplicates included; `loader` is called with the keys that are missing, once
+    /// each, and answers the values of those it finds. The others are `None`, and remembered as such for the policy's
+    /// `negative-ttl`.
+    ///
+    /// Keys that somebody else is loading are waited for, after the loader has answered; should whoever loads them leave, the
+    /// loader is called again with those.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use scrubjay::{Cache, Error};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> scrubjay::Result<()> {
+    /// let lengths: Cache<usize> = Cache::memory();
+    /// lengths.set("jay", 3).await?;
+    /// let load = |missing: Vec<String>| async move {
+    ///     assert_eq!(missing, ["scrub"]);
+    ///     Ok::<_, Error>(missing.into_iter().map(|word| (word.clone(), word.len())).collect::<HashMap<_, _>>())
+    /// };
+    /// assert_eq!(lengths.get_or_load_many(["scrub", "jay"], load).await?, [Some(5), Some(3)]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`get_or_load`](Self::get_or_load), if any key could neither be found nor loaded; what was loaded is kept.
+    pub fn get_or_load_many<'a, K, F, Loading, E>(
+        &'a self,
+        keys: impl IntoIterator<Item = K>,
+        loader: F,
+    ) -> GetOrLoadMany<'a, V, Batch<F>>
+    where
+        K: Into<Key<'a>>,
+        F: FnMut(Vec<String>) -> Loading + Send + 'a,
+        Loading: Future<Output = Result<HashMap<String, V>, E>> + Send,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let keys = keys.into_iter().map(Into::into).collect();
+        engine::Request::new(&self.0, engine::GetOrLoadMany::new(keys, Batch(loader)))
+    }
+}
+
 /// Writing. Without a ttl on the call the cache's applies; without either an entry lives until it is evicted.
 impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// Puts `value` under `key`, whatever stood there.
@@ -227,6 +323,12 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     #[must_use]
     pub fn undecodable(&self) -> u64 {
         self.0.undecodable.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// How often the store failed a load, which then went on without it.
+    #[must_use]
+    pub fn failures_ignored(&self) -> u64 {
+        self.0.loads.outage.failures()
     }
 
     /// What this cache is, as data, without secrets. `Display` prints it.

@@ -60,6 +60,14 @@ pub enum ErrorKind {
     Server,
     /// The call was refused without being tried: a circuit is open, or a limit is reached.
     Overloaded,
+    /// Somebody else changed what this caller meant to change, or took what it held.
+    Conflict,
+    /// The loader failed; the [source](std::error::Error::source) is its error.
+    Load,
+    /// A load waits, through its own loader, for itself.
+    Recursion,
+    /// A loader found nothing where its caller expects a value.
+    NotFound,
     /// A named cache holds values of another type.
     WrongType,
 }
@@ -87,6 +95,20 @@ impl Error {
 
     pub(crate) fn unsupported(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Unsupported, message)
+    }
+
+    /// A loader's own error. One of this crate stays what it is.
+    pub(crate) fn load(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        match error.into().downcast::<Self>() {
+            Ok(error) => *error,
+            Err(error) => Self::new(ErrorKind::Load, "the loader failed").with_source(error),
+        }
+    }
+
+    /// The loader's own error, if it is an `E`.
+    #[must_use]
+    pub fn loader_error<E: std::error::Error + 'static>(&self) -> Option<&E> {
+        self.0.source.as_deref()?.downcast_ref()
     }
 
     /// Adds the operation that failed, unless one is named already.

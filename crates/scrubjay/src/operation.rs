@@ -14,6 +14,12 @@ pub enum Operation {
     Lookup,
     /// `get_for_update`
     GetForUpdate,
+    /// `get_or_load`
+    GetOrLoad,
+    /// `get_or_load_many`
+    GetOrLoadMany,
+    /// `lock`
+    Lock,
     /// `exists`
     Exists,
     /// `ttl`
@@ -53,6 +59,9 @@ impl Operation {
             Self::GetMany => "get_many",
             Self::Lookup => "lookup",
             Self::GetForUpdate => "get_for_update",
+            Self::GetOrLoad => "get_or_load",
+            Self::GetOrLoadMany => "get_or_load_many",
+            Self::Lock => "lock",
             Self::Exists => "exists",
             Self::Ttl => "ttl",
             Self::Set => "set",
@@ -75,7 +84,16 @@ impl Operation {
     /// Deletions count: a retried `delete` may answer `false` for an entry that its first try removed, but the entry is gone.
     #[must_use]
     pub const fn is_idempotent(self) -> bool {
-        !matches!(self, Self::Add | Self::CompareAndSet | Self::Increment | Self::Raw)
+        !matches!(
+            self,
+            Self::Add
+                | Self::CompareAndSet
+                | Self::Increment
+                | Self::GetOrLoad
+                | Self::GetOrLoadMany
+                | Self::Lock
+                | Self::Raw
+        )
     }
 }
 

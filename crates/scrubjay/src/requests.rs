@@ -3,7 +3,10 @@
 #[cfg(doc)]
 use crate::Cache;
 use crate::engine;
-pub use crate::engine::Request;
+pub use crate::{
+    engine::Request,
+    load::{Batch, BatchLoader, Loader, Plain, Spawned, Told},
+};
 
 /// The future of [`Cache::get`].
 pub type Get<'a, V> = Request<'a, V, engine::Get<'a>>;
@@ -13,6 +16,10 @@ pub type GetMany<'a, V> = Request<'a, V, engine::GetMany<'a, V>>;
 pub type LookupKey<'a, V> = Request<'a, V, engine::LookupKey<'a>>;
 /// The future of [`Cache::get_for_update`].
 pub type GetForUpdate<'a, V> = Request<'a, V, engine::GetForUpdate<'a>>;
+/// The future of [`Cache::get_or_load`] and [`Cache::get_or_load_with`], with a [`Loader`].
+pub type GetOrLoad<'a, V, L> = Request<'a, V, engine::GetOrLoad<'a, L>>;
+/// The future of [`Cache::get_or_load_many`], with a [`BatchLoader`].
+pub type GetOrLoadMany<'a, V, L> = Request<'a, V, engine::GetOrLoadMany<'a, V, L>>;
 /// The future of [`Cache::exists`].
 pub type Exists<'a, V> = Request<'a, V, engine::Exists<'a>>;
 /// The future of [`Cache::ttl`].

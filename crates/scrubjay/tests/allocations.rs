@@ -1,4 +1,4 @@
-//! A near hit allocates nothing, on either face. The counting allocator counts this thread's allocations only.
+//! A near hit allocates nothing, on either face, and neither does a write into a full near tier. The counting allocator counts this thread's allocations only.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -62,6 +62,15 @@ fn a_near_miss_allocates_nothing() {
     let cache = Cache::<u64>::memory();
     assert_eq!(allocations(|| assert_eq!(now(cache.get("absent")).unwrap(), None)), 0);
     assert_eq!(allocations(|| assert!(!cache.blocking().exists("absent").unwrap())), 0);
+}
+
+/// Keys as short as nearly all are lie in their entries, and the newcomer takes the place of whoever leaves.
+#[test]
+fn a_write_into_a_full_near_tier_allocates_nothing() {
+    let memory = Memory::with_capacity(100);
+    let keys = (0..1_000).map(|number| format!("user:{number:024}")).collect::<Vec<_>>();
+    let write = || keys.iter().for_each(|key| memory.set(key.as_str(), 1, Some(Duration::from_secs(60))));
+    assert_eq!(allocations(write), 0);
 }
 
 /// Counting works: what does allocate is counted.

@@ -14,8 +14,8 @@ use parking_lot::Mutex;
 use scrubjay::{
     Error, ErrorKind, Operation, Result, Retryable,
     far::{
-        self, AnyStore, Call, Capability, Change, Found, Item, MemoryStore, Reply, Scope, Store, StoreInfo, Token,
-        Want,
+        self, AnyStore, Call, Capability, Change, Claim, Found, Item, MemoryStore, Reply, Scope, Store, StoreInfo,
+        Token, Want,
         layer::{Breaker, Chaos, Circuit, Layer, Limit, Retry, Timeout},
     },
 };
@@ -101,6 +101,12 @@ impl Store for Scripted {
         self.step(true).await
     }
     async fn compare_and_set(&self, _: Call, _: &Item<'_>, _: &Token) -> Result<bool> {
+        self.step(true).await
+    }
+    async fn claim(&self, _: Call, _: &Item<'_>) -> Result<Claim> {
+        self.step(Claim::Won(Token::Absent)).await
+    }
+    async fn compare_and_delete(&self, _: Call, _: &str, _: &Token) -> Result<bool> {
         self.step(true).await
     }
     async fn increment(&self, _: Call, change: Change<'_>) -> Result<i64> {

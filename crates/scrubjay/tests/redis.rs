@@ -3,26 +3,18 @@
 #![cfg(all(feature = "redis", unix))]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test tells its figures, and what fails fails it")]
 
-use std::{
-    panic::{self, AssertUnwindSafe},
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
-    time::Duration,
-};
+mod servers;
 
-use proptest::{
-    strategy::Strategy,
-    test_runner::{TestCaseError, TestRunner},
-};
+use std::time::Duration;
+
 use scrubjay::{
-    Cache, Clock, ErrorKind, Memory, Ttl,
+    Cache, Clock, ErrorKind, Memory,
     far::{Redis, Reply, StoreConfig},
     serializer::Json,
 };
 use scrubjay_testkit::{
     Subject,
     behaviour::{self, BEHAVIOURS},
-    model::{self, Op},
     servers::{RedisCluster, RedisSentinel, RedisServer},
 };
 
@@ -30,22 +22,9 @@ fn cache(store: Redis) -> scrubjay::Builder<String> {
     Cache::builder().far(store).serializer(Json)
 }
 
-/// Every behaviour, in a database of its own each, several at a time: most of the suite is waiting for ttls to pass.
+/// Every behaviour, in a database of its own each.
 fn behaves(url_of_db: impl Fn(usize) -> String + Sync, subject: impl Fn(Redis) -> Subject + Sync) {
-    let next = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..6 {
-            scope.spawn(|| {
-                while let Some(behaviour) = BEHAVIOURS.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let db = BEHAVIOURS.iter().position(|other| other.name == behaviour.name).unwrap();
-                    let store = Redis::new(&url_of_db(db)).unwrap();
-                    let run = || behaviour::run(behaviour.name, async { subject(store) });
-                    let held = panic::catch_unwind(AssertUnwindSafe(run));
-                    assert!(held.is_ok(), "{} does not hold on {}", behaviour.name, url_of_db(0));
-                }
-            });
-        }
-    });
+    servers::behaves(6, |db| ((), subject(Redis::new(&url_of_db(db)).unwrap())));
 }
 
 fn far(store: Redis) -> Subject {
@@ -118,40 +97,15 @@ fn the_master_behind_a_sentinel_behaves_and_is_followed() {
     assert_eq!(cache.get("after").unwrap().as_deref(), Some("written"));
 }
 
-/// The model's time stands still, and a server's does not: here nothing lives shorter than a day.
-fn without_time(ops: Vec<Op>) -> Vec<Op> {
-    let day = Duration::from_secs(24 * 60 * 60);
-    let long = |ttl: Ttl| match ttl {
-        Ttl::After(ttl) if !ttl.is_zero() && ttl < day => Ttl::After(day),
-        other => other,
-    };
-    let steady = |op| match op {
-        Op::Advance(_) | Op::ReadTtl(_) => None,
-        Op::Set(place, value, ttl) => Some(Op::Set(place, value, ttl.map(long))),
-        Op::SetMany(namespace, entries, ttl) => Some(Op::SetMany(namespace, entries, ttl.map(long))),
-        Op::Add(place, value, ttl) => Some(Op::Add(place, value, ttl.map(long))),
-        Op::Increment(place, by, ttl) => Some(Op::Increment(place, by, ttl.map(long))),
-        Op::Expire(place, ttl) => Some(Op::Expire(place, long(ttl))),
-        Op::CompareAndSet(value, ttl) => Some(Op::CompareAndSet(value, ttl.map(long))),
-        other => Some(other),
-    };
-    ops.into_iter().filter_map(steady).collect()
-}
-
 /// More sequences: `PROPTEST_CASES=10000 cargo test -p scrubjay --features redis --test redis model`.
 #[test]
 fn one_server_agrees_with_the_model() {
     let server = RedisServer::start().unwrap();
     let store = Redis::new(&server.url()).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let config = model::Config { failure_persistence: None, ..model::Config::default() };
-    let cases = config.cases;
-    let checked = TestRunner::new(config).run(&model::sequences().prop_map(without_time), |ops| {
+    servers::agrees_with_the_model(|| {
         server.command(&["FLUSHALL"]);
-        runtime.block_on(model::play(&far(store.clone()), &ops)).map_err(TestCaseError::fail)
+        far(store.clone())
     });
-    checked.unwrap_or_else(|error| panic!("{error}"));
-    println!("{cases} sequences agree");
 }
 
 #[test]

@@ -282,3 +282,34 @@ async fn a_batch_asks_the_store_for_what_the_near_tier_has_not() {
     tiers.store.next(Operation::GetMany, Act::Fail);
     assert_eq!(tiers.cache.get_many(["near", "far"]).await.unwrap(), [Some(1), Some(2)], "both are near now");
 }
+
+/// A load that has found a value in the store and stops with it in hand.
+async fn load_with_answer_in_hand(tiers: &Tiers) -> (Gate, JoinSet<u32>) {
+    let (gate, cache, mut tasks) = (Gate::new(), tiers.cache.clone(), JoinSet::new());
+    tiers.store.next(Operation::Get, Act::StopAfter(gate.clone()));
+    tasks.spawn(async move { cache.get_or_load("key", || async { Ok::<_, scrubjay::Error>(9) }).await.unwrap() });
+    gate.reached().await;
+    (gate, tasks)
+}
+
+#[tokio::test]
+async fn what_a_load_found_before_or_during_a_change_does_not_fill_the_near_tier() {
+    let tiers = tiers();
+    tiers.elsewhere.set("key", 1).await.unwrap();
+    let (gate, mut load) = load_with_answer_in_hand(&tiers).await;
+    tiers.cache.set("key", 2).await.unwrap();
+    gate.open();
+    assert_eq!(load.join_next().await.unwrap().unwrap(), 1, "it was asked for before");
+    assert_eq!(tiers.held(), Some(2));
+
+    let (writing, cache, mut change) = (Gate::new(), tiers.cache.clone(), JoinSet::new());
+    tiers.store.next(Operation::Set, Act::StopBefore(writing.clone()));
+    change.spawn(async move { cache.set("key", 3).await.unwrap() });
+    writing.reached().await;
+    let (gate, mut load) = load_with_answer_in_hand(&tiers).await;
+    writing.open();
+    change.join_next().await.unwrap().unwrap();
+    gate.open();
+    assert_eq!(load.join_next().await.unwrap().unwrap(), 2, "the change was not over");
+    assert_eq!(tiers.held(), Some(3));
+}

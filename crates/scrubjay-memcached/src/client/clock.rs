@@ -1,6 +1,14 @@
 //! The wall clock, which memcached needs for ttls over 30 days.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::wire::LAST_MOMENT;
+
+/// The longest ttl that memcached can count from now on: until 2038-01-19. Up to 30 days it always can.
+#[must_use]
+pub fn longest_ttl() -> Duration {
+    Duration::from_secs(LAST_MOMENT.saturating_sub(unix_time()))
+}
 
 /// Seconds since 1970.
 #[expect(

@@ -18,6 +18,7 @@ pub use self::tls::Tls;
 pub use self::{
     address::Address,
     builder::Builder,
+    clock::longest_ttl,
     ring::Hashing,
-    verbs::{Client, Initial, Item, Outcome},
+    verbs::{Claim, Client, Initial, Item, Outcome},
 };

@@ -83,8 +83,8 @@ impl Server {
 
     /// Lets go of every connection.
     pub(super) fn close(&self) {
-        let lanes = std::mem::take(&mut *self.lanes.lock());
-        drop(lanes);
+        let mut lanes = std::mem::take(&mut *self.lanes.lock());
+        forget_the_parent_s(&mut lanes);
     }
 
     fn unless_refused(&self, reply: Reply) -> Result<Reply> {
@@ -107,7 +107,8 @@ impl Server {
         let mut lanes = self.lanes.lock();
         let known = lanes.iter().position(|lane| lane.process == process && lane.runtime == id);
         let index = known.unwrap_or_else(|| {
-            lanes.retain(|lane| lane.process == process && lane.is_alive());
+            forget_the_parent_s(&mut lanes);
+            lanes.retain(Lane::is_alive);
             lanes.push(Lane { process, runtime: id, places: (0..self.width).map(|_| Place::default()).collect() });
             lanes.len() - 1
         });
@@ -148,6 +149,16 @@ impl Lane {
     }
 }
 
+/// After a fork, what the parent left is not dropped: even that would reach into what both processes share.
+fn forget_the_parent_s(lanes: &mut Vec<Lane>) {
+    let process = process::id();
+    if lanes.iter().any(|lane| lane.process != process) {
+        let (ours, theirs) = std::mem::take(lanes).into_iter().partition(|lane| lane.process == process);
+        *lanes = ours;
+        std::mem::forget::<Vec<Lane>>(theirs);
+    }
+}
+
 /// Whether a call that met a broken connection is made again over a new one.
 enum SecondTry {
     /// Yes: twice is as good as once.
@@ -164,7 +175,7 @@ impl SecondTry {
     }
 
     fn is_worth(&mut self, failure: &Failure<Error>) -> bool {
-        let broken = failure.error.kind() == ErrorKind::Connection;
+        let broken = matches!(failure.error.kind(), ErrorKind::Connection | ErrorKind::Protocol);
         match std::mem::replace(self, Self::Spent) {
             Self::Harmless => broken,
             Self::IfUnsent => broken && failure.unsent,

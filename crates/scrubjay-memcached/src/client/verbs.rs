@@ -102,6 +102,15 @@ pub enum Outcome {
     Absent,
 }
 
+/// What came of a [`claim`](Client::claim).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It was written, as this version.
+    Won(u64),
+    /// This stood there.
+    Held(Found),
+}
+
 /// What a counter that does not exist becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Initial {
@@ -198,6 +207,31 @@ impl Client {
     pub async fn add(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>, ttl: Option<Duration>) -> Result<bool> {
         let outcome = self.store(Mode::Add, &Item::new(&key, &value, ttl)).await?;
         Ok(outcome == Outcome::Done)
+    }
+
+    /// Writes a value unless there is one; answers its version, or all of what stands there, in one round trip.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if the server tells no versions of what it writes, or no ttls.
+    pub async fn claim(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>, ttl: Option<Duration>) -> Result<Claim> {
+        let key = key.as_ref();
+        let client = Self { shared: Arc::clone(&self.shared), patience: Patience::Deadline(self.deadline()) };
+        let write = store(Mode::Add, &Item::new(key, value.as_ref(), ttl), unix_time())?;
+        let read = Request::Get { key, want: Want::ALL };
+        loop {
+            let mut replies = client.call_many(&[write, read]).await?.into_iter();
+            match (replies.next(), replies.next()) {
+                (Some(Reply::Written(version)), _) => return Ok(Claim::Won(version)),
+                (Some(Reply::NotStored), Some(Reply::Found(found))) => return Ok(Claim::Held(found)),
+                // What stood there went in between.
+                (Some(Reply::NotStored), Some(Reply::Absent)) => {}
+                (Some(Reply::Done), _) => {
+                    let message = "the server tells no version of what it writes";
+                    return Err(Error::new(ErrorKind::Unsupported, message).maybe_sent());
+                }
+                _ => return Err(unfit()),
+            }
+        }
     }
 
     /// Writes a value if the entry is still the version `cas`, which [`fetch`](Self::fetch) tells.
@@ -389,7 +423,7 @@ fn found(reply: Reply) -> Result<Option<Found>> {
 
 fn outcome(reply: &Reply) -> Result<Outcome> {
     match reply {
-        Reply::Done => Ok(Outcome::Done),
+        Reply::Done | Reply::Written(_) => Ok(Outcome::Done),
         Reply::NotStored => Ok(Outcome::NotStored),
         Reply::Changed => Ok(Outcome::Changed),
         Reply::Absent => Ok(Outcome::Absent),

@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 /// Longer ttls are read by the server as a moment, in seconds since 1970.
 const LONGEST_RELATIVE: u64 = 30 * 24 * 60 * 60;
 
-/// The last moment that every server version understands: it is a signed 32-bit number there.
-const LAST_MOMENT: u64 = i32::MAX.unsigned_abs() as u64;
+/// The last moment that every server version understands, in seconds since 1970: it is a signed 32-bit number there.
+pub const LAST_MOMENT: u64 = i32::MAX.unsigned_abs() as u64;
 
 /// A ttl of zero, or one that ends later than memcached can count (January 2038).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -46,7 +46,8 @@ fn try_encode(request: &Request<'_>, token: u64, out: &mut BytesMut) -> std::fmt
             }
             match mode {
                 Mode::Set => {}
-                Mode::Add => out.write_str(" ME")?,
+                // The version comes back, so that what was added can be changed at once.
+                Mode::Add => out.write_str(" ME c")?,
                 Mode::Replace => out.write_str(" MR")?,
                 Mode::Append => out.write_str(" MA")?,
                 Mode::Prepend => out.write_str(" MP")?,
@@ -149,7 +150,8 @@ pub(super) fn answer(expected: &mut Expected, frame: Frame) -> Result<Option<Rep
     let reply = match (&expected.kind, code) {
         (Kind::Get(want), b"VA" | b"HD") => Reply::Found(found(&frame, *want)?),
         (Kind::Count, b"VA") => Reply::Number(number(&frame)?),
-        (Kind::Store | Kind::Delete | Kind::Touch, b"HD") => Reply::Done,
+        (Kind::Store, b"HD") => written(frame.line())?,
+        (Kind::Delete | Kind::Touch, b"HD") => Reply::Done,
         (Kind::Get(_) | Kind::Touch, b"EN") | (Kind::Store | Kind::Delete | Kind::Count, b"NF") => Reply::Absent,
         (Kind::Store | Kind::Count, b"NS") => Reply::NotStored,
         (Kind::Store | Kind::Delete, b"EX") => Reply::Changed,
@@ -164,6 +166,16 @@ fn has_token(line: &[u8], token: u64) -> bool {
 
 fn flags(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|&byte| byte == b' ').skip(1)
+}
+
+/// Done, and the version if it was asked for.
+fn written(line: &[u8]) -> Result<Reply, Violation> {
+    match flags(line).find_map(|flag| flag.strip_prefix(b"c")) {
+        None => Ok(Reply::Done),
+        Some(version) => {
+            decimal(version).map(Reply::Written).ok_or(Violation::Malformed("a version that is no number"))
+        }
+    }
 }
 
 fn found(frame: &Frame, want: Want) -> Result<Found, Violation> {

@@ -16,7 +16,7 @@ mod request;
 pub(crate) use self::meta::{PROBE, speaks_meta};
 pub use self::{
     codec::{Decoder, Encoder, Expected, Unsayable},
-    expiry::{InvalidExpiry, expiry},
+    expiry::{InvalidExpiry, LAST_MOMENT, expiry},
     frame::{Frame, Frames, LONGEST_LINE},
     key::{Key, LONGEST_KEY, key},
     reply::{Found, Refusal, Reply, Violation},

@@ -14,6 +14,8 @@ pub enum Reply {
     Absent,
     /// Done.
     Done,
+    /// Added, as this version.
+    Written(u64),
     /// Not written: the condition does not hold.
     NotStored,
     /// Not written: the entry is another version now.

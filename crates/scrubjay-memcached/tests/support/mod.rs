@@ -58,6 +58,13 @@ impl Server {
     /// Stops the process without closing anything.
     pub fn pause(&self) {
         self.signal("-STOP");
+        // The signal has been sent, not yet obeyed by every thread.
+        #[cfg(target_os = "linux")]
+        until(Duration::from_secs(10), "memcached to stop", || {
+            let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+            let state = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("stat")).unwrap();
+            threads.flatten().all(|thread| state(thread).contains(") T "))
+        });
     }
 
     pub fn resume(&self) {

@@ -49,10 +49,20 @@ pub(super) fn run<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     if Handle::try_current().is_err() {
         return run_here(future);
     }
+    run_beside(future)
+}
+
+/// Runs a future that needs a runtime, and may start one itself: with the helper's, which is not entered but at hand.
+pub(super) fn run_beside<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let helper = helper()?;
     let _sockets_are_the_helpers = helper.enter();
     // The task around us has a budget that is only filled up when it yields, which it cannot while we park.
     park(task::unconstrained(future))
+}
+
+/// Whether a runtime is running on this thread, or at hand.
+pub(super) fn is_inside_runtime() -> bool {
+    Handle::try_current().is_ok()
 }
 
 /// Something of one process, which a forked child must neither use nor drop.

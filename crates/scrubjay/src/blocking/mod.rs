@@ -4,15 +4,18 @@
 //! thread; inside a runtime's own thread they are driven by a helper thread instead: correct, bounded by the deadline, slower.
 
 mod drive;
+mod lock;
 
-use std::{fmt, sync::Arc, time::Duration};
+pub use self::lock::{Guard, OptimisticLock};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
 use crate::{
-    CacheInfo, Counter, Current, Key, Lookup, Remaining, Result, Ttl,
-    engine::{self, Command, Engine, Options},
+    CacheInfo, Counter, Current, Key, Load, Lookup, Outcome, Policy, Remaining, Result, Ttl,
+    engine::{self, Choices, Command, Engine, Options},
     far::{Reply, Token},
+    load::{BatchBlocking, PlainBlocking, Reading, ToldBlocking, Writing},
     plugin::Plugin,
 };
 
@@ -37,11 +40,26 @@ pub struct Cache<V>(crate::Cache<V>);
 pub struct With<'a, V> {
     engine: &'a Engine<V>,
     options: Options<'a>,
+    loading: Choices<'a>,
+}
+
+impl<V> Cache<V> {
+    /// The async cache inside.
+    #[cfg(feature = "macros")]
+    pub(crate) fn as_asynchronous(&self) -> &crate::Cache<V> {
+        &self.0
+    }
 }
 
 impl<V: Clone + Send + Sync + 'static> Cache<V> {
     pub(crate) fn new(cache: crate::Cache<V>) -> Self {
         Self(cache)
+    }
+
+    /// The verbs of an async cache, without async.
+    #[cfg(feature = "macros")]
+    pub(crate) fn of(cache: &crate::Cache<V>) -> With<'_, V> {
+        With { engine: cache.engine(), options: Options::default(), loading: Choices::default() }
     }
 
     /// The same cache with async.
@@ -53,7 +71,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// Chooses options for one call.
     #[inline]
     pub fn with(&self) -> With<'_, V> {
-        With { engine: self.0.engine(), options: Options::default() }
+        With { engine: self.0.engine(), options: Options::default(), loading: Choices::default() }
     }
 
     /// As [`Cache::ttl`](crate::Cache::ttl).
@@ -77,6 +95,12 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     #[must_use]
     pub fn undecodable(&self) -> u64 {
         self.0.undecodable()
+    }
+
+    /// As [`Cache::failures_ignored`](crate::Cache::failures_ignored).
+    #[must_use]
+    pub fn failures_ignored(&self) -> u64 {
+        self.0.failures_ignored()
     }
 
     /// As [`Cache::info`](crate::Cache::info).
@@ -105,6 +129,30 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
         self
     }
 
+    /// Loads as `policy` says; a verb that loads nothing ignores it, and the choices that follow.
+    pub fn policy(mut self, policy: &'a Policy) -> Self {
+        self.loading.policy = Some(policy);
+        self
+    }
+
+    /// As [`Request::force_refresh`](crate::requests::Request::force_refresh).
+    pub fn force_refresh(mut self) -> Self {
+        self.loading.reading = Reading::Nowhere;
+        self
+    }
+
+    /// As [`Request::skip_read`](crate::requests::Request::skip_read).
+    pub fn skip_read(mut self) -> Self {
+        self.loading.reading = Reading::Flights;
+        self
+    }
+
+    /// As [`Request::skip_write`](crate::requests::Request::skip_write).
+    pub fn skip_write(mut self) -> Self {
+        self.loading.writing = Writing::Forget;
+        self
+    }
+
     /// The verb `ttl`, whose name the option has here: as [`Cache::ttl`](crate::Cache::ttl).
     pub fn remaining_ttl(self, key: impl Into<Key<'a>>) -> Result<Remaining> {
         self.run(engine::ReadTtl { key: key.into() })
@@ -112,7 +160,7 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
 
     #[inline]
     fn run<C: Command<V>>(self, mut command: C) -> Result<C::Output> {
-        let Self { engine, options } = self;
+        let Self { engine, options, .. } = self;
         let mut observation = None;
         if let Some(answer) = engine.try_near(&mut command, &options, &mut observation).transpose() {
             return answer;
@@ -120,6 +168,107 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
         let answer = engine.finish(command, options, observation);
         match engine.capability() {
             Some(capability) if capability.needs_runtime => drive::run(answer),
+            _ => drive::park(answer),
+        }
+    }
+}
+
+/// Loading.
+impl<V: Clone + Send + Sync + 'static> Cache<V> {
+    /// As [`Cache::get_or_load`](crate::Cache::get_or_load), with a loader that is not async. It runs on the calling thread;
+    /// the other threads, and futures, that want the key wait.
+    pub fn get_or_load<'a, E>(
+        &'a self,
+        key: impl Into<Key<'a>>,
+        loader: impl FnOnce() -> Result<V, E> + Send,
+    ) -> Result<V>
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.with().get_or_load(key, loader)
+    }
+
+    /// As [`Cache::get_or_load_with`](crate::Cache::get_or_load_with), likewise.
+    pub fn get_or_load_with<'a, E>(
+        &'a self,
+        key: impl Into<Key<'a>>,
+        loader: impl FnOnce(Load<V>) -> Result<Outcome<V>, E> + Send,
+    ) -> Result<Option<V>>
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.with().get_or_load_with(key, loader)
+    }
+
+    /// As [`Cache::get_or_load_many`](crate::Cache::get_or_load_many), likewise.
+    pub fn get_or_load_many<'a, E>(
+        &'a self,
+        keys: impl IntoIterator<Item = impl Into<Key<'a>>>,
+        loader: impl FnMut(Vec<String>) -> Result<HashMap<String, V>, E> + Send,
+    ) -> Result<Vec<Option<V>>>
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.with().get_or_load_many(keys, loader)
+    }
+}
+
+/// Loading.
+impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
+    /// As [`Cache::get_or_load`](crate::Cache::get_or_load), with a loader that is not async.
+    pub fn get_or_load<E>(self, key: impl Into<Key<'a>>, loader: impl FnOnce() -> Result<V, E> + Send) -> Result<V>
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let command = self.loading.choose(engine::GetOrLoad::new(key.into(), PlainBlocking(loader)));
+        let timed = command.needs_timer(&self.engine.policy);
+        self.load(command, timed)
+    }
+
+    /// As [`Cache::get_or_load_with`](crate::Cache::get_or_load_with), with a loader that is not async.
+    pub fn get_or_load_with<E>(
+        self,
+        key: impl Into<Key<'a>>,
+        loader: impl FnOnce(Load<V>) -> Result<Outcome<V>, E> + Send,
+    ) -> Result<Option<V>>
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let command = self.loading.choose(engine::GetOrLoad::new(key.into(), ToldBlocking(loader)));
+        let timed = command.needs_timer(&self.engine.policy);
+        self.load(command, timed)
+    }
+
+    /// As [`Cache::get_or_load_many`](crate::Cache::get_or_load_many), with a loader that is not async.
+    pub fn get_or_load_many<E>(
+        self,
+        keys: impl IntoIterator<Item = impl Into<Key<'a>>>,
+        loader: impl FnMut(Vec<String>) -> Result<HashMap<String, V>, E> + Send,
+    ) -> Result<Vec<Option<V>>>
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let keys = keys.into_iter().map(Into::into).collect();
+        let command = engine::GetOrLoadMany::new(keys, BatchBlocking(loader)).choosing(self.loading);
+        let timed = command.needs_timer(&self.engine.policy);
+        self.load(command, timed)
+    }
+
+    /// The loader must not run inside a runtime, where it could not start one itself: the sockets and timers that a load needs
+    /// are the helper's.
+    #[inline]
+    fn load<C: Command<V>>(self, mut command: C, timed: bool) -> Result<C::Output> {
+        let Self { engine, options, .. } = self;
+        let mut observation = None;
+        if let Some(answer) = engine.try_near(&mut command, &options, &mut observation).transpose() {
+            return answer;
+        }
+        let answer = engine.finish(command, options, observation);
+        match engine.capability() {
+            Some(capability) if capability.needs_runtime => drive::run_beside(answer),
+            // A lease is renewed by a task, which the runtime that this thread keeps from running must not be asked to run.
+            Some(_) if drive::is_inside_runtime() => drive::run_beside(answer),
+            _ if timed => drive::run_beside(answer),
             _ => drive::park(answer),
         }
     }

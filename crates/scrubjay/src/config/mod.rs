@@ -1,9 +1,13 @@
 //! Caches from configuration: one cache's [`Recipe`], and the named [`caches`](crate::caches) of a program.
 
+mod policy;
 mod recipe;
 mod table;
 
 pub mod named;
 
 pub(crate) use self::recipe::PluginChoice;
-pub use self::recipe::Recipe;
+pub use self::{
+    policy::{Lease, OnFailure, Policy},
+    recipe::{Recipe, Wire},
+};

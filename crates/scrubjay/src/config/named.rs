@@ -14,15 +14,18 @@ use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::Recipe;
+use super::{Policy, Recipe};
 use crate::{Builder, Cache, Error, ErrorKind, Result, far::AnyStore, serializer::Codecs};
 
 /// The alias that means the cache of whoever names none.
 pub const DEFAULT: &str = "default";
 
-/// Recipes by alias.
+/// Recipes by alias, and the policy of caches that say nothing of their own.
 #[derive(Clone, Debug, Default)]
-pub struct Config(BTreeMap<String, Recipe>);
+pub struct Config {
+    recipes: BTreeMap<String, Recipe>,
+    policy: Policy,
+}
 
 impl Config {
     /// No aliases yet.
@@ -34,7 +37,15 @@ impl Config {
     /// Adds an alias, or replaces it.
     #[must_use]
     pub fn alias(mut self, alias: impl Into<String>, recipe: Recipe) -> Self {
-        self.0.insert(alias.into(), recipe);
+        self.recipes.insert(alias.into(), recipe);
+        self
+    }
+
+    /// Lets every cache of the process that is built from now on, named or not, load as `policy` says where it says nothing
+    /// itself.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
         self
     }
 
@@ -87,13 +98,14 @@ impl Config {
             Ok(recipe) => Ok((alias, recipe)),
             Err(error) => Err(Error::config(format!("alias `{alias}`")).with_source(error)),
         });
-        recipes.collect::<Result<_>>().map(Self)
+        recipes.collect::<Result<_>>().map(|recipes| Self { recipes, policy: Policy::default() })
     }
 }
 
 impl<A: Into<String>> FromIterator<(A, Recipe)> for Config {
     fn from_iter<I: IntoIterator<Item = (A, Recipe)>>(recipes: I) -> Self {
-        Self(recipes.into_iter().map(|(alias, recipe)| (alias.into(), recipe)).collect())
+        let recipes = recipes.into_iter().map(|(alias, recipe)| (alias.into(), recipe)).collect();
+        Self { recipes, policy: Policy::default() }
     }
 }
 
@@ -119,6 +131,13 @@ impl From<Recipe> for Alias {
 
 static ALIASES: LazyLock<Mutex<BTreeMap<String, Alias>>> = LazyLock::new(|| Mutex::new(unconfigured()));
 
+static POLICY: Mutex<Policy> = Mutex::new(Policy::UNDECIDED);
+
+/// The policy of caches that say nothing of their own.
+pub(crate) fn policy() -> Policy {
+    *POLICY.lock()
+}
+
 fn unconfigured() -> BTreeMap<String, Alias> {
     BTreeMap::from([(DEFAULT.to_owned(), Recipe::default().into())])
 }
@@ -128,10 +147,11 @@ fn unconfigured() -> BTreeMap<String, Alias> {
 /// # Errors
 /// [`ErrorKind::Config`] without a `default`.
 pub fn configure(config: Config) -> Result<()> {
-    if !config.0.contains_key(DEFAULT) {
+    if !config.recipes.contains_key(DEFAULT) {
         return Err(Error::config("a configuration needs an alias called `default`"));
     }
-    let aliases = config.0.into_iter().map(|(alias, recipe)| (alias, recipe.into())).collect();
+    let aliases = config.recipes.into_iter().map(|(alias, recipe)| (alias, recipe.into())).collect();
+    *POLICY.lock() = config.policy;
     // The old instances are dropped after the lock is free.
     let _before = std::mem::replace(&mut *ALIASES.lock(), aliases);
     Ok(())

@@ -16,6 +16,8 @@ use crate::{
     url::Url,
 };
 
+use super::Policy;
+
 /// What a cache is to be, as plain choices: from a URL, from a table, or by setters. `Debug` shows no secret.
 ///
 /// A recipe can be kept, cloned and edited; a [`Builder`](crate::Builder) or a name in [`caches`](crate::caches) makes a cache of it.
@@ -42,9 +44,23 @@ pub struct Recipe {
     typed_serializer: Option<TypedSerializer>,
     pub(crate) namespace: String,
     pub(crate) ttl: Ttl,
+    pub(crate) policy: Policy,
+    pub(crate) wire: Wire,
     pub(crate) layout: KeyLayout,
     pub(crate) key_builder: Option<KeyBuilder>,
     pub(crate) plugins: Vec<PluginChoice>,
+}
+
+/// Whether bytes in a store may be wrapped in an envelope, to tell more than a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Wire {
+    /// Where there is more to tell: how long a value may be served stale, that there is none, that it is being loaded. All
+    /// else is bare: exactly what the serializer wrote.
+    #[default]
+    Enveloped,
+    /// Never, and nothing is taken for an envelope: for raw bytes that other programs share. There are no leases, then.
+    Bare,
 }
 
 /// A near tier before a far one, as an option tells it.
@@ -89,6 +105,8 @@ impl Recipe {
             typed_serializer: None,
             namespace: String::new(),
             ttl: Ttl::Never,
+            policy: Policy::default(),
+            wire: Wire::default(),
             layout: KeyLayout::default(),
             key_builder: None,
             plugins: Vec::new(),
@@ -98,8 +116,9 @@ impl Recipe {
     /// What `url` says.
     ///
     /// Every choice of a builder is an option: `namespace`, `ttl`, `timeout`, `serializer`, `near` (`none`, `memory`,
-    /// `unbounded` or a number of entries), `near-ttl`, `key-layout`, `key-builder`, `plugins`, `layers`. The rest are the
-    /// serializer's, the layers', the plugins' and the store's own.
+    /// `unbounded` or a number of entries), `near-ttl`, `key-layout`, `key-builder`, `plugins`, `layers`, `wire`, and the
+    /// fields of [`Policy`] (`grace`, `load-timeout`, …). The rest are the serializer's, the layers', the plugins' and the
+    /// store's own.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if it is no URL, or an option of the cache cannot be read. Names are looked up when a cache is built.
@@ -116,6 +135,14 @@ impl Recipe {
             Some(text) => Ttl::After(parse_duration(text).map_err(|error| option("ttl", &error))?),
         };
         recipe.ttl.lifetime().map_err(|error| option("ttl", &error))?;
+        recipe.policy = Policy::from_parameters(parameters)?;
+        recipe.wire = match parameters.take_text("wire").as_deref() {
+            None | Some("enveloped") => Wire::Enveloped,
+            Some("bare") => Wire::Bare,
+            Some(other) => {
+                return Err(Error::config(format!("option `wire`: expected enveloped or bare, found {other:?}")));
+            }
+        };
         recipe.serializer = parameters.take_text("serializer");
         recipe.near = parameters.take_text("near").map(|text| NearChoice::parse(&text)).transpose()?;
         recipe.near_ttl = parameters.take_duration("near-ttl")?;
@@ -215,6 +242,20 @@ impl Recipe {
         self
     }
 
+    /// Loads as `policy` says.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Chooses whether bytes may be wrapped.
+    #[must_use]
+    pub fn wire(mut self, wire: Wire) -> Self {
+        self.wire = wire;
+        self
+    }
+
     /// Keeps up to so many live values before the far tier.
     #[must_use]
     pub fn near(mut self, entries: u64) -> Self {
@@ -258,7 +299,7 @@ impl Recipe {
     }
 
     /// Whether a cache made of this recipe keeps live values.
-    pub(super) fn has_near(&self) -> bool {
+    pub(crate) fn has_near(&self) -> bool {
         let serialized = self.serializer.is_some() || self.typed_serializer.is_some();
         match self.near {
             Some(NearChoice::None) => false,

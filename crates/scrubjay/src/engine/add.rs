@@ -26,7 +26,9 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Add<'_, V> {
     fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<bool>> {
         let ttl = engine.lifetime(options)?;
         let (Some(near), None) = (&engine.near, &engine.far) else { return Ok(None) };
-        Ok(self.value.take().map(|value| near.memory.add(engine.qualify(&self.key, options), value, ttl)))
+        let key = engine.qualify(&self.key, options);
+        let _fence = engine.loads.fence(key);
+        Ok(self.value.take().map(|value| near.memory.add(key, value, ttl)))
     }
 
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<bool> {
@@ -34,9 +36,10 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Add<'_, V> {
         let ttl = engine.lifetime(options)?;
         let key = engine.qualify(&self.key, options);
         let wire = engine.layout.wire(key);
-        let item = Item { key: &wire, value: far.encode(&value)?, ttl };
+        let item = Item { key: &wire, value: engine.encode(far, &value)?, ttl };
         let change = engine.begin_change(vec![key]);
-        let added = far.store.add(engine.call(Operation::Add, options), &item).await?;
+        let call = engine.call(Operation::Add, options);
+        let added = far.store.add(call, &item).await? || engine.put_over_the_dead(far, call, &item).await?;
         if added {
             change.succeed(value, ttl);
         }

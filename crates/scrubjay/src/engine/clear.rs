@@ -16,7 +16,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Clear {
         if engine.far.is_some() {
             return Ok(None);
         }
-        clear_near(engine, engine.namespace(options));
+        clear_here(engine, engine.namespace(options));
         Ok(Some(()))
     }
 
@@ -43,19 +43,24 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Clear {
             Some(prefix) => Scope::Prefix(prefix),
         };
         // Before and after, so that a clear cut short leaves no near entry, and no fill that began before survives.
-        clear_near(engine, namespace);
+        clear_here(engine, namespace);
         let cleared = far.store.clear(engine.call(Operation::Clear, options), scope).await;
-        clear_near(engine, namespace);
+        clear_here(engine, namespace);
         cleared
     }
 }
 
-fn clear_near<V: Clone + Send + Sync + 'static>(engine: &Engine<V>, namespace: &str) {
+/// Clears what this process holds of `namespace`, and voids its loads, before and after.
+fn clear_here<V: Clone + Send + Sync + 'static>(engine: &Engine<V>, namespace: &str) {
+    let inside = engine.near_key(QualifiedKey { namespace, key: "" });
+    let namespace = inside.pair().namespace;
+    engine.loads.void_namespace(namespace);
     match &engine.near {
         Some(near) if namespace.is_empty() => near.memory.clear_all(),
-        Some(near) => near.memory.clear(engine.near_key(QualifiedKey { namespace, key: "" }).pair().namespace),
+        Some(near) => near.memory.clear(namespace),
         None => {}
     }
+    engine.loads.void_namespace(namespace);
 }
 
 /// The command of [`Cache::clear_server`](crate::Cache::clear_server).
@@ -68,7 +73,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for ClearServer {
     no_keys!();
 
     fn near(&mut self, engine: &Engine<V>, _: &Options<'_>) -> Result<Option<()>> {
-        clear_near(engine, "");
+        clear_here(engine, "");
         Ok(engine.far.is_none().then_some(()))
     }
 
@@ -76,7 +81,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for ClearServer {
         let Some(far) = &engine.far else { return Ok(()) };
         let call = engine.call(Operation::ClearServer, options);
         let cleared = far.store.clear(call, Scope::Everything).await;
-        clear_near(engine, "");
+        clear_here(engine, "");
         cleared
     }
 }

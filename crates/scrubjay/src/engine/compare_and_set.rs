@@ -32,6 +32,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for CompareAndSet<'_, V> {
         let (Some(near), None) = (&engine.near, &engine.far) else { return Ok(None) };
         let key = engine.qualify(&self.key, options);
         let Some(value) = self.value.take() else { return Ok(None) };
+        let _fence = engine.loads.fence(key);
         match &self.token {
             Token::Absent => Ok(Some(near.memory.add(key, value, ttl))),
             Token::Version(version) => Ok(Some(near.memory.compare_and_set(key, *version, value, ttl))),
@@ -44,7 +45,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for CompareAndSet<'_, V> {
         let ttl = engine.lifetime(options)?;
         let key = engine.qualify(&self.key, options);
         let wire = engine.layout.wire(key);
-        let item = Item { key: &wire, value: far.encode(&value)?, ttl };
+        let item = Item { key: &wire, value: engine.encode(far, &value)?, ttl };
         let change = engine.begin_change(vec![key]);
         let call = engine.call(Operation::CompareAndSet, options);
         let written = far.store.compare_and_set(call, &item, &self.token).await?;

@@ -19,7 +19,9 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Delete<'_> {
 
     fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<bool>> {
         let (Some(near), None) = (&engine.near, &engine.far) else { return Ok(None) };
-        Ok(Some(near.memory.delete(engine.qualify(&self.key, options))))
+        let key = engine.qualify(&self.key, options);
+        let _fence = engine.loads.fence(key);
+        Ok(Some(near.memory.delete(key)))
     }
 
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<bool> {
@@ -44,8 +46,12 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for DeleteMany<'_> {
             return Ok(Some(0));
         }
         let (Some(near), None) = (&engine.near, &engine.far) else { return Ok(None) };
-        let deleted = self.keys.iter().filter(|key| near.memory.delete(engine.qualify(key, options)));
-        Ok(Some(deleted.count()))
+        let delete = |key: &&Key<'_>| {
+            let key = engine.qualify(key, options);
+            let _fence = engine.loads.fence(key);
+            near.memory.delete(key)
+        };
+        Ok(Some(self.keys.iter().filter(delete).count()))
     }
 
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<usize> {

@@ -1,6 +1,6 @@
 //! `exists`: whether a live entry stands under a key. The far tier decides, where there is one.
 
-use super::{Command, Engine, Options, command::single_key};
+use super::{Command, Engine, Options, command::single_key, inspect::Inspected};
 use crate::{Key, Operation, Result, far::Want};
 
 /// The command of [`Cache::exists`](crate::Cache::exists).
@@ -22,7 +22,11 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Exists<'_> {
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<bool> {
         let Some(far) = &engine.far else { return Ok(false) };
         let wire = engine.layout.wire(engine.qualify(&self.key, options));
-        let found = far.store.get(engine.call(Operation::Exists, options), &[&*wire], Want::PRESENCE).await?;
-        Ok(found.first().is_some_and(Option::is_some))
+        let call = engine.call(Operation::Exists, options);
+        if engine.bare {
+            let found = far.store.get(call, &[&*wire], Want::PRESENCE).await?;
+            return Ok(found.first().is_some_and(Option::is_some));
+        }
+        Ok(matches!(engine.inspect(far, call, &wire).await?, Inspected::Live { .. }))
     }
 }

@@ -18,7 +18,9 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Expire<'_> {
     fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<bool>> {
         let ttl = self.ttl.lifetime()?;
         let (Some(near), None) = (&engine.near, &engine.far) else { return Ok(None) };
-        Ok(Some(near.memory.expire(engine.qualify(&self.key, options), ttl)))
+        let key = engine.qualify(&self.key, options);
+        let _fence = engine.loads.fence(key);
+        Ok(Some(near.memory.expire(key, ttl)))
     }
 
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<bool> {
@@ -27,6 +29,6 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Expire<'_> {
         let key = engine.qualify(&self.key, options);
         let wire = engine.layout.wire(key);
         let _change = engine.begin_change(vec![key]);
-        far.store.expire(engine.call(Operation::Expire, options), &wire, ttl).await
+        engine.expire_far(far, engine.call(Operation::Expire, options), &wire, ttl).await
     }
 }

@@ -50,7 +50,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Get<'_> {
                 self.source = Some(source);
                 Some(value)
             }
-            Lookup::Miss(_) => None,
+            Lookup::Stale { .. } | Lookup::Negative { .. } | Lookup::Miss(_) => None,
         })
     }
 

@@ -51,7 +51,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for GetMany<'_, V> {
         for (position, found) in found.into_iter().enumerate() {
             let Some(found) = found else { continue };
             let ticket = tickets.as_ref().map(|tickets| tickets[position]);
-            values[missing[position]] = engine.receive(far, keys[position], &found, ticket).ok();
+            values[missing[position]] = engine.receive(far, keys[position], &found, ticket).fresh();
         }
         for index in missing {
             self.reads.add(values[index].as_ref().map(|_| Source::Far));

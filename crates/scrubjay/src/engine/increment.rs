@@ -3,7 +3,7 @@
 use super::{Command, Counter, Engine, Expiring, Options, command::single_key};
 use crate::{
     Error, ErrorKind, Key, Operation, Result,
-    far::{Change, overflow},
+    far::{Change, Item, overflow},
     near::Memory,
 };
 
@@ -40,7 +40,9 @@ impl<V: Counter + Clone + Send + Sync + 'static> Command<V> for Increment<'_> {
             ));
         }
         let (Some(near), None) = (&engine.near, &engine.far) else { return Ok(None) };
-        increment(&near.memory, engine.qualify(&self.key, options), self.by, ttl).map(Some)
+        let key = engine.qualify(&self.key, options);
+        let _fence = engine.loads.fence(key);
+        increment(&near.memory, key, self.by, ttl).map(Some)
     }
 
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<i64> {
@@ -50,7 +52,15 @@ impl<V: Counter + Clone + Send + Sync + 'static> Command<V> for Increment<'_> {
         let wire = engine.layout.wire(key);
         let _change = engine.begin_change(vec![key]);
         let change = Change { key: &wire, by: self.by, ttl };
-        far.store.increment(engine.call(Operation::Increment, options), change).await
+        let call = engine.call(Operation::Increment, options);
+        match far.store.increment(call, change).await {
+            Err(error) if error.kind() == ErrorKind::NotANumber => {
+                // It may be something that only stands in a counter's place.
+                let item = Item { key: &wire, value: self.by.to_string().into(), ttl };
+                if engine.put_over_the_dead(far, call, &item).await? { Ok(self.by) } else { Err(error) }
+            }
+            answer => answer,
+        }
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Command, Engine, Options, command::single_key};
+use super::{Command, Engine, Options, command::single_key, tiers::Received};
 use crate::{
     Error, Key, Operation, Result,
     far::{Token, Want},
+    near::Standing,
     plugin::Reads,
 };
 
@@ -23,16 +24,30 @@ pub enum Lookup<V> {
         /// How long that tier keeps it, `None` for no deadline.
         ttl: Option<Duration>,
     },
+    /// A value whose ttl has ended, kept for the policy's `grace`: only loads may serve it.
+    #[non_exhaustive]
+    Stale {
+        /// The value.
+        value: V,
+        /// The tier that answered.
+        source: Source,
+    },
+    /// A loader has found, not long ago, that there is no value.
+    #[non_exhaustive]
+    Negative {
+        /// The tier that answered.
+        source: Source,
+    },
     /// No value to be had.
     Miss(MissReason),
 }
 
 impl<V> Lookup<V> {
-    /// The value, if there is one.
+    /// The value, if there is a live one.
     pub fn into_value(self) -> Option<V> {
         match self {
             Self::Fresh { value, .. } => Some(value),
-            Self::Miss(_) => None,
+            Self::Stale { .. } | Self::Negative { .. } | Self::Miss(_) => None,
         }
     }
 }
@@ -99,8 +114,11 @@ pub(super) async fn look_up<V: Clone + Send + Sync + 'static>(
     let found = far.store.get(engine.call(operation, options), &[&*wire], want).await?.pop().flatten();
     let Some(found) = found else { return Ok(Lookup::Miss(MissReason::Absent)) };
     Ok(match engine.receive(far, key, &found, ticket) {
-        Ok(value) => Lookup::Fresh { value, source: Source::Far, ttl: found.ttl },
-        Err(error) => Lookup::Miss(MissReason::Undecodable(error)),
+        Received::Fresh { value, ttl, .. } => Lookup::Fresh { value, source: Source::Far, ttl },
+        Received::Stale(value) => Lookup::Stale { value, source: Source::Far },
+        Received::Negative => Lookup::Negative { source: Source::Far },
+        Received::Leased => Lookup::Miss(MissReason::Absent),
+        Received::Undecodable(error) => Lookup::Miss(MissReason::Undecodable(error)),
     })
 }
 
@@ -124,13 +142,20 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for LookupKey<'_> {
 
     fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<Self::Output>> {
         let Some(near) = &engine.near else { return Ok(None) };
-        match near.memory.read(engine.near_key(engine.qualify(&self.key, options)).pair()) {
-            Some(held) => {
-                self.source = Some(Source::Near);
-                Ok(Some(Lookup::Fresh { value: held.value, source: Source::Near, ttl: held.ttl }))
+        let key = engine.near_key(engine.qualify(&self.key, options));
+        let source = Source::Near;
+        Ok(match near.memory.look_up(key.pair()) {
+            Standing::Fresh { value, ttl, .. } => {
+                self.source = Some(source);
+                Some(Lookup::Fresh { value, source, ttl })
             }
-            None => Ok(engine.far.is_none().then_some(Lookup::Miss(MissReason::Absent))),
-        }
+            _ if engine.far.is_some() => None,
+            Standing::Stale(_) | Standing::Absent if engine.loads.negatives.know(key.pair()) => {
+                Some(Lookup::Negative { source })
+            }
+            Standing::Stale(value) => Some(Lookup::Stale { value, source }),
+            Standing::Absent => Some(Lookup::Miss(MissReason::Absent)),
+        })
     }
 
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Self::Output> {
@@ -187,7 +212,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for GetForUpdate<'_> {
         let found = far.store.get(call, &[&*wire], Want::VALUE_AND_TOKEN).await?.pop().flatten();
         let Some(mut found) = found else { return Ok(absent) };
         let token = found.token.take().ok_or_else(|| far.store.info().unsupported(Operation::GetForUpdate))?;
-        let value = engine.receive(far, key, &found, None).ok();
+        let value = engine.receive(far, key, &found, None).fresh();
         self.source = value.is_some().then_some(Source::Far);
         Ok(Current { value, token })
     }

@@ -14,7 +14,10 @@ mod exists;
 mod expire;
 mod get;
 mod get_many;
+mod get_or_load;
+mod get_or_load_many;
 mod increment;
+mod inspect;
 mod lookup;
 mod raw;
 mod request;
@@ -39,12 +42,14 @@ pub(crate) use self::{
     expire::Expire,
     get::Get,
     get_many::GetMany,
+    get_or_load::{Choices, GetOrLoad},
+    get_or_load_many::GetOrLoadMany,
     increment::Increment,
     lookup::{GetForUpdate, LookupKey},
     raw::{Close, Raw},
     set::Set,
     set_many::SetMany,
-    tiers::{Far, Near},
+    tiers::{Far, Near, Received},
     ttl::ReadTtl,
 };
 pub use self::{
@@ -53,13 +58,13 @@ pub use self::{
     request::Request,
 };
 use crate::{
-    Error, Key, KeyBuilder, KeyLayout, Memory, Operation, QualifiedKey, Result, Ttl,
+    Clock, Error, Key, KeyBuilder, KeyLayout, Memory, Operation, Policy, QualifiedKey, Result, Ttl,
     far::{Call, Capability},
+    load::Loads,
     plugin::{self, Observation, Plugins},
 };
 
 /// One cache: its tiers and all that is decided about them.
-#[derive(Clone)]
 pub struct Engine<V> {
     pub(crate) near: Option<Near<V>>,
     pub(crate) far: Option<Far<V>>,
@@ -70,6 +75,31 @@ pub struct Engine<V> {
     pub(crate) timeout: Duration,
     pub(crate) plugins: Plugins,
     pub(crate) undecodable: Arc<AtomicU64>,
+    /// Whether bytes are never wrapped, nor looked at for a wrapping.
+    pub(crate) bare: bool,
+    pub(crate) policy: Policy,
+    pub(crate) clock: Clock,
+    pub(crate) loads: Arc<Loads<V>>,
+}
+
+impl<V> Clone for Engine<V> {
+    fn clone(&self) -> Self {
+        Self {
+            near: self.near.clone(),
+            far: self.far.clone(),
+            namespace: self.namespace.clone(),
+            layout: self.layout,
+            key_builder: self.key_builder.clone(),
+            ttl: self.ttl,
+            timeout: self.timeout,
+            plugins: self.plugins.clone(),
+            undecodable: Arc::clone(&self.undecodable),
+            bare: self.bare,
+            policy: self.policy,
+            clock: self.clock.clone(),
+            loads: Arc::clone(&self.loads),
+        }
+    }
 }
 
 impl<V> fmt::Debug for Engine<V> {
@@ -86,6 +116,8 @@ const DEFAULT_NEAR_TTL: Duration = Duration::from_secs(5);
 impl<V: Clone + Send + Sync + 'static> Engine<V> {
     /// A cache of these tiers, with every default.
     pub(crate) fn new(near: Option<Memory<V>>, far: Option<Far<V>>) -> Self {
+        let clock = near.as_ref().map_or_else(Clock::default, |memory| memory.clock().clone());
+        let policy = Policy::default();
         Self {
             near: near.map(|memory| Near { memory, ttl: DEFAULT_NEAR_TTL }),
             far,
@@ -96,6 +128,10 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
             timeout: DEFAULT_TIMEOUT,
             plugins: Plugins::default(),
             undecodable: Arc::default(),
+            loads: Arc::new(Loads::new(policy.detached_loads())),
+            bare: false,
+            policy,
+            clock,
         }
     }
 
@@ -107,6 +143,20 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
             _ => return Err(Error::config("option `near-ttl`: it bounds a near tier before a far one; give both")),
         }
         Ok(())
+    }
+
+    /// Checks that `policy` can be meant, and that the far tier can keep what it asks for.
+    pub(crate) fn check(&self, policy: &Policy) -> Result<()> {
+        policy.validate()?;
+        let (Some(far), Some(field)) = (&self.far, policy.field_that_needs_more_than_values()) else { return Ok(()) };
+        let why = if self.bare {
+            "it is kept in an envelope, which `wire=bare` switches off"
+        } else if !far.capability.expire {
+            "this store does not tell how long an entry still lives"
+        } else {
+            return Ok(());
+        };
+        Err(Error::config(format!("option `{field}`: {why}")))
     }
 
     /// The synchronous part of a command, which every face runs first: the answer, or nothing and what is needed to

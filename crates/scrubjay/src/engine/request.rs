@@ -62,6 +62,15 @@ impl<'a, V, C: Command<V>> Request<'a, V, C> {
         self
     }
 
+    /// The same request of another command.
+    pub(crate) fn with_command<D: Command<V>>(self, change: impl FnOnce(C) -> D) -> Request<'a, V, D> {
+        let state = match self.state {
+            State::Ready { command, options } => State::Ready { command: change(command), options },
+            State::Running(_) | State::Finished => State::Finished,
+        };
+        Request { engine: self.engine, state }
+    }
+
     fn with_options(&mut self, change: impl FnOnce(&mut Options<'a>)) {
         if let State::Ready { options, .. } = &mut self.state {
             change(options);

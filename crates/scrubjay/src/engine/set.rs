@@ -28,7 +28,9 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Set<'_, V> {
         let ttl = engine.lifetime(options)?;
         let (Some(near), None) = (&engine.near, &engine.far) else { return Ok(None) };
         if let Some(value) = self.value.take() {
-            near.memory.set(engine.qualify(&self.key, options), value, ttl);
+            let key = engine.qualify(&self.key, options);
+            let _fence = engine.loads.fence(key);
+            near.memory.set(key, value, ttl);
         }
         Ok(Some(()))
     }
@@ -38,7 +40,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Set<'_, V> {
         let ttl = engine.lifetime(options)?;
         let key = engine.qualify(&self.key, options);
         let wire = engine.layout.wire(key);
-        let item = Item { key: &wire, value: far.encode(&value)?, ttl };
+        let item = Item { key: &wire, value: engine.encode(far, &value)?, ttl };
         let change = engine.begin_change(vec![key]);
         far.store.set(engine.call(Operation::Set, options), &[item]).await?;
         change.succeed(value, ttl);

@@ -31,7 +31,9 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for SetMany<'_, V> {
         }
         let (Some(near), None) = (&engine.near, &engine.far) else { return Ok(None) };
         for (key, value) in self.keys.iter().zip(std::mem::take(&mut self.values)) {
-            near.memory.set(engine.qualify(key, options), value, ttl);
+            let key = engine.qualify(key, options);
+            let _fence = engine.loads.fence(key);
+            near.memory.set(key, value, ttl);
         }
         Ok(Some(()))
     }
@@ -43,7 +45,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for SetMany<'_, V> {
         let wire = engine.wire(&keys);
         // All are encoded before any is sent: a value without a wire form writes nothing.
         let items = wire.iter().zip(&self.keys).zip(&self.values).map(|((wire, key), value)| {
-            let value = far.encode(value).map_err(|error| error.with_key(key.as_str()))?;
+            let value = engine.encode(far, value).map_err(|error| error.with_key(key.as_str()))?;
             Ok(Item { key: wire, value, ttl })
         });
         let items = items.collect::<Result<Vec<_>>>()?;

@@ -10,9 +10,11 @@ use bytes::Bytes;
 
 use super::Engine;
 use crate::{
-    QualifiedKey, Result,
+    Error, QualifiedKey, Result,
+    entry::{Content, Entry},
     far::{AnyStore, Capability, Found},
     key::NearKey,
+    load::Loads,
     near::{Memory, Ticket},
     serializer::Serializer,
 };
@@ -42,11 +44,27 @@ impl<V> Clone for Far<V> {
     }
 }
 
-impl<V: 'static> Far<V> {
-    pub(crate) fn encode(&self, value: &V) -> Result<Bytes> {
-        let mut bytes = Vec::new();
-        self.serializer.encode(value, &mut bytes)?;
-        Ok(bytes.into())
+/// What the bytes under a key mean.
+#[derive(Clone, Debug)]
+pub(crate) enum Received<V> {
+    /// A value, the time it stays fresh, and how long its load took.
+    Fresh { value: V, ttl: Option<Duration>, cost: Duration },
+    /// A value whose ttl has ended.
+    Stale(V),
+    /// The knowledge that there is no value.
+    Negative,
+    /// Nothing yet: somebody is loading it.
+    Leased,
+    /// Something that the serializer cannot read.
+    Undecodable(Error),
+}
+
+impl<V> Received<V> {
+    pub(crate) fn fresh(self) -> Option<V> {
+        match self {
+            Self::Fresh { value, .. } => Some(value),
+            _ => None,
+        }
     }
 }
 
@@ -76,7 +94,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         far.capability.expire.then(|| near.memory.ticket(self.near_key(key).pair()))
     }
 
-    /// The value in what `far` brought back under `key`. With a ticket the near tier is filled with it; bytes that cannot be
+    /// What `far` brought back under `key`. With a ticket the near tier is filled with a fresh value; bytes that cannot be
     /// decoded are counted.
     pub(crate) fn receive(
         &self,
@@ -84,25 +102,59 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         key: QualifiedKey<'_>,
         found: &Found,
         ticket: Option<Ticket>,
-    ) -> Result<V> {
-        let value = far.serializer.decode(&found.value).inspect_err(|_| {
-            self.undecodable.fetch_add(1, Ordering::Relaxed);
-        })?;
-        if let (Some(near), Some(ticket)) = (&self.near, ticket) {
-            near.memory.fill(self.near_key(key).pair(), value.clone(), Some(near.lifetime(found.ttl)), ticket);
+    ) -> Received<V> {
+        let received = self.open(far, found);
+        if let (Received::Fresh { value, ttl, .. }, Some(near), Some(ticket)) = (&received, &self.near, ticket) {
+            near.memory.fill(self.near_key(key).pair(), value.clone(), Some(near.lifetime(*ttl)), ticket);
         }
-        Ok(value)
+        received
     }
 
-    /// Begins a change of `keys` in the far tier: their near entries are gone from now on, and gone again at the end.
+    /// What the bytes that `far` brought back mean.
+    pub(crate) fn open(&self, far: &Far<V>, found: &Found) -> Received<V> {
+        let entry = if self.bare { Entry::bare(&found.value) } else { Entry::open(&found.value) };
+        let bytes = match entry.content {
+            Content::Negative => return Received::Negative,
+            Content::Lease(_) => return Received::Leased,
+            Content::Value(bytes) => bytes,
+        };
+        match far.serializer.decode(&bytes) {
+            Err(error) => {
+                self.undecodable.fetch_add(1, Ordering::Relaxed);
+                Received::Undecodable(error)
+            }
+            Ok(value) if entry.grace.is_zero() => Received::Fresh { value, ttl: found.ttl, cost: entry.cost },
+            Ok(value) => match found.ttl.map(|kept| kept.checked_sub(entry.grace)) {
+                Some(None | Some(Duration::ZERO)) => Received::Stale(value),
+                left => Received::Fresh { value, ttl: left.flatten(), cost: entry.cost },
+            },
+        }
+    }
+
+    /// The bytes that stand for `value` on the wire.
+    pub(crate) fn encode(&self, far: &Far<V>, value: &V) -> Result<Bytes> {
+        self.encode_with(far, value, Duration::ZERO, Duration::ZERO)
+    }
+
+    /// Likewise, for an entry that stops being fresh `grace` before the store lets go of it, and took `cost` to load.
+    pub(crate) fn encode_with(&self, far: &Far<V>, value: &V, grace: Duration, cost: Duration) -> Result<Bytes> {
+        let mut bytes = Vec::new();
+        far.serializer.encode(value, &mut bytes)?;
+        let content = Content::Value(bytes.into());
+        Ok(if self.bare { content.into_bytes() } else { Entry { content, grace, cost }.seal() })
+    }
+
+    /// Begins a change of `keys` in the far tier: their near entries are gone from now on, and gone again at the end. No load
+    /// that it overlaps is kept.
     pub(crate) fn begin_change<'k>(&'k self, keys: Vec<QualifiedKey<'k>>) -> FarChange<'k, V> {
-        let near = self.near.as_ref();
+        let (near, loads) = (self.near.as_ref(), &*self.loads);
         let keys: Vec<NearKey<'k>> = keys.into_iter().map(|key| self.near_key(key)).collect();
+        keys.iter().for_each(|key| loads.void(key.pair()));
         let tickets = near.map_or_else(Vec::new, |near| {
             delete_all(&near.memory, &keys);
             keys.iter().map(|key| near.memory.ticket(key.pair())).collect()
         });
-        FarChange { near, keys, tickets }
+        FarChange { near, loads, keys, tickets, settled: false }
     }
 }
 
@@ -113,8 +165,10 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
 /// are removed again, which voids the fills that began in between.
 pub(crate) struct FarChange<'k, V: Clone + Send + Sync + 'static> {
     near: Option<&'k Near<V>>,
+    loads: &'k Loads<V>,
     keys: Vec<NearKey<'k>>,
     tickets: Vec<Ticket>,
+    settled: bool,
 }
 
 impl<V: Clone + Send + Sync + 'static> FarChange<'_, V> {
@@ -122,16 +176,17 @@ impl<V: Clone + Send + Sync + 'static> FarChange<'_, V> {
     pub(crate) fn succeed(mut self, value: V, ttl: Option<Duration>) {
         if let (Some(near), [key], [ticket]) = (self.near, &*self.keys, &*self.tickets) {
             near.memory.settle(key.pair(), value, near.lifetime(ttl), *ticket);
-            self.keys.clear();
+            self.settled = true;
         }
     }
 }
 
 impl<V: Clone + Send + Sync + 'static> Drop for FarChange<'_, V> {
     fn drop(&mut self) {
-        if let Some(near) = self.near {
+        if let (Some(near), false) = (self.near, self.settled) {
             delete_all(&near.memory, &self.keys);
         }
+        self.keys.iter().for_each(|key| self.loads.void(key.pair()));
     }
 }
 

@@ -1,6 +1,6 @@
 //! `ttl`: how long an entry still lives. The far tier decides, where there is one.
 
-use super::{Command, Engine, Options, command::single_key};
+use super::{Command, Engine, Options, command::single_key, inspect::Inspected};
 use crate::{Key, Operation, Remaining, Result, far::Want};
 
 /// The command of [`Cache::ttl`](crate::Cache::ttl).
@@ -25,10 +25,14 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for ReadTtl<'_> {
             return Err(far.store.info().unsupported(Operation::Ttl));
         }
         let wire = engine.layout.wire(engine.qualify(&self.key, options));
-        let found = far.store.get(engine.call(Operation::Ttl, options), &[&*wire], Want::TTL).await?;
-        Ok(match found.into_iter().next().flatten() {
-            None => Remaining::Absent,
-            Some(found) => found.ttl.map_or(Remaining::Never, Remaining::For),
+        let call = engine.call(Operation::Ttl, options);
+        if engine.bare {
+            let found = far.store.get(call, &[&*wire], Want::TTL).await?.pop().flatten();
+            return Ok(found.map_or(Remaining::Absent, |found| found.ttl.map_or(Remaining::Never, Remaining::For)));
+        }
+        Ok(match engine.inspect(far, call, &wire).await? {
+            Inspected::Live { left, .. } => left.map_or(Remaining::Never, Remaining::For),
+            Inspected::Absent | Inspected::Dead(_) => Remaining::Absent,
         })
     }
 }

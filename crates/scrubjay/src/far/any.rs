@@ -4,7 +4,7 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Call, Capability, Change, Found, Item, Reply, Scope, Store, StoreInfo, Token, Want};
+use super::{Call, Capability, Change, Claim, Found, Item, Reply, Scope, Store, StoreInfo, Token, Want};
 use crate::Result;
 
 /// A future that owns its place in memory: what every call to an [`AnyStore`] is.
@@ -18,6 +18,8 @@ trait Boxed: Send + Sync {
     fn set<'a>(&'a self, call: Call, items: &'a [Item<'a>]) -> Answer<'a, ()>;
     fn add<'a>(&'a self, call: Call, item: &'a Item<'a>) -> Answer<'a, bool>;
     fn compare_and_set<'a>(&'a self, call: Call, item: &'a Item<'a>, token: &'a Token) -> Answer<'a, bool>;
+    fn claim<'a>(&'a self, call: Call, item: &'a Item<'a>) -> Answer<'a, Claim>;
+    fn compare_and_delete<'a>(&'a self, call: Call, key: &'a str, token: &'a Token) -> Answer<'a, bool>;
     fn increment<'a>(&'a self, call: Call, change: Change<'a>) -> Answer<'a, i64>;
     fn expire<'a>(&'a self, call: Call, key: &'a str, ttl: Option<Duration>) -> Answer<'a, bool>;
     fn delete<'a>(&'a self, call: Call, keys: &'a [&'a str]) -> Answer<'a, Vec<bool>>;
@@ -44,6 +46,12 @@ impl<S: Store> Boxed for S {
     }
     fn compare_and_set<'a>(&'a self, call: Call, item: &'a Item<'a>, token: &'a Token) -> Answer<'a, bool> {
         Box::pin(Store::compare_and_set(self, call, item, token))
+    }
+    fn claim<'a>(&'a self, call: Call, item: &'a Item<'a>) -> Answer<'a, Claim> {
+        Box::pin(Store::claim(self, call, item))
+    }
+    fn compare_and_delete<'a>(&'a self, call: Call, key: &'a str, token: &'a Token) -> Answer<'a, bool> {
+        Box::pin(Store::compare_and_delete(self, call, key, token))
     }
     fn increment<'a>(&'a self, call: Call, change: Change<'a>) -> Answer<'a, i64> {
         Box::pin(Store::increment(self, call, change))
@@ -111,6 +119,18 @@ impl AnyStore {
     #[must_use]
     pub fn compare_and_set<'a>(&'a self, call: Call, item: &'a Item<'a>, token: &'a Token) -> Answer<'a, bool> {
         self.0.compare_and_set(call, item, token)
+    }
+
+    /// As [`Store::claim`].
+    #[must_use]
+    pub fn claim<'a>(&'a self, call: Call, item: &'a Item<'a>) -> Answer<'a, Claim> {
+        self.0.claim(call, item)
+    }
+
+    /// As [`Store::compare_and_delete`].
+    #[must_use]
+    pub fn compare_and_delete<'a>(&'a self, call: Call, key: &'a str, token: &'a Token) -> Answer<'a, bool> {
+        self.0.compare_and_delete(call, key, token)
     }
 
     /// As [`Store::increment`].

@@ -78,6 +78,8 @@ impl Want {
     pub const VALUE_AND_TTL: Self = Self { value: true, ..Self::TTL };
     /// The bytes and a token.
     pub const VALUE_AND_TOKEN: Self = Self { token: true, ..Self::VALUE };
+    /// The bytes, the remaining ttl and a token.
+    pub const EVERYTHING: Self = Self { token: true, ..Self::VALUE_AND_TTL };
 }
 
 /// What a store holds under a key, as far as it was [`Want`]ed.
@@ -101,6 +103,16 @@ pub enum Token {
     Version(u64),
     /// The entry held these bytes.
     Value(Bytes),
+}
+
+/// What came of a [`claim`](super::Store::claim).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Claim {
+    /// The item was written; this is its token.
+    Won(Token),
+    /// This stood there, with value, ttl and token.
+    Held(Found),
 }
 
 /// What a `clear` removes.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Call, Capability, Change, Found, Item, Reply, Scope, Store, StoreInfo, Token, Want};
+use super::{Call, Capability, Change, Claim, Found, Item, Reply, Scope, Store, StoreInfo, Token, Want};
 use crate::{Operation, Result};
 
 /// Succeeds and stores nothing (`dummy://`): reads miss, `add` says `true`, `increment` answers the change.
@@ -46,6 +46,14 @@ impl Store for DummyStore {
 
     async fn compare_and_set(&self, _: Call, _: &Item<'_>, token: &Token) -> Result<bool> {
         Ok(*token == Token::Absent)
+    }
+
+    async fn claim(&self, _: Call, _: &Item<'_>) -> Result<Claim> {
+        Ok(Claim::Won(Token::Absent))
+    }
+
+    async fn compare_and_delete(&self, _: Call, _: &str, _: &Token) -> Result<bool> {
+        Ok(false)
     }
 
     async fn increment(&self, _: Call, change: Change<'_>) -> Result<i64> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Call, Capability, Change, Found, Item, Reply, Scope, Store, StoreInfo, Token, Want};
+use super::{Call, Capability, Change, Claim, Found, Item, Reply, Scope, Store, StoreInfo, Token, Want};
 use crate::{Error, ErrorKind, Operation, QualifiedKey, Remaining, Result, near::Memory};
 
 /// Bytes in this process. Bounded by default, as [`Memory`] is; clones share the entries.
@@ -58,7 +58,7 @@ impl MemoryStore {
 }
 
 /// The integer that a counter's text holds.
-fn decimal(text: &[u8]) -> Result<i64> {
+pub(super) fn decimal(text: &[u8]) -> Result<i64> {
     let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
     number.ok_or_else(|| Error::new(ErrorKind::NotANumber, "the stored value is not a whole number in decimal text"))
 }
@@ -106,6 +106,25 @@ impl Store for MemoryStore {
         match token {
             Token::Absent => self.add(call, item).await,
             Token::Version(version) => Ok(self.0.compare_and_set(item.key, *version, item.value.clone(), item.ttl)),
+            Token::Value(_) => Err(self.info().unsupported(Operation::CompareAndSet)),
+        }
+    }
+
+    async fn claim(&self, _: Call, item: &Item<'_>) -> Result<Claim> {
+        loop {
+            if let Some(found) = self.find(item.key, Want::EVERYTHING) {
+                return Ok(Claim::Held(found));
+            }
+            if let Some(version) = self.0.claim(item.key, item.value.clone(), item.ttl) {
+                return Ok(Claim::Won(Token::Version(version)));
+            }
+        }
+    }
+
+    async fn compare_and_delete(&self, _: Call, key: &str, token: &Token) -> Result<bool> {
+        match token {
+            Token::Version(version) => Ok(self.0.compare_and_delete(key, *version)),
+            Token::Absent => Ok(false),
             Token::Value(_) => Err(self.info().unsupported(Operation::CompareAndSet)),
         }
     }

@@ -10,19 +10,23 @@ mod capability;
 mod dummy;
 mod info;
 pub mod layer;
+#[cfg(feature = "memcached")]
+mod memcached;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
 mod registry;
 mod store;
-mod timer;
+pub(crate) mod timer;
 
+#[cfg(feature = "memcached")]
+pub use self::memcached::Memcached;
 pub(crate) use self::memory::overflow;
 #[cfg(feature = "redis")]
 pub use self::redis::Redis;
 pub use self::{
     any::{Answer, AnyStore},
-    call::{Call, Change, Found, Item, Reply, Scope, Token, Want},
+    call::{Call, Change, Claim, Found, Item, Reply, Scope, Token, Want},
     capability::Capability,
     dummy::DummyStore,
     info::StoreInfo,

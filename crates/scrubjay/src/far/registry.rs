@@ -160,7 +160,12 @@ static STORES: LazyLock<Registry<Factory>> = LazyLock::new(|| {
     let on_redis = [];
     #[cfg(feature = "redis")]
     let on_redis = super::redis::SCHEMES.map(|scheme| (scheme, Arc::new(super::redis::factory) as Arc<Factory>));
-    Registry::new("scheme", here.into_iter().chain(on_redis))
+    #[cfg(not(feature = "memcached"))]
+    let on_memcached = [];
+    #[cfg(feature = "memcached")]
+    let on_memcached =
+        super::memcached::SCHEMES.map(|scheme| (scheme, Arc::new(super::memcached::factory) as Arc<Factory>));
+    Registry::new("scheme", here.into_iter().chain(on_redis).chain(on_memcached))
 });
 
 fn dummy(config: &mut StoreConfig) -> Result<AnyStore> {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Call, Capability, Change, Found, Item, Reply, Scope, StoreInfo, Token, Want};
+use super::{Call, Capability, Change, Claim, Found, Item, Reply, Scope, StoreInfo, Token, Want};
 use crate::Result;
 
 /// A far backend: bytes under keys, on a server or not.
@@ -38,6 +38,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes `item` if the entry is still what `token` says, atomically; says whether it did.
     fn compare_and_set(&self, call: Call, item: &Item<'_>, token: &Token) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Writes `item` unless a live entry stands there, atomically, and brings back what is needed to go on from either: the
+    /// token of what was written, or what stands there with its bytes, ttl and token. One round trip where the server can.
+    fn claim(&self, call: Call, item: &Item<'_>) -> impl Future<Output = Result<Claim>> + Send;
+
+    /// Removes the entry if it is still what `token` says, atomically; says whether it did.
+    fn compare_and_delete(&self, call: Call, key: &str, token: &Token) -> impl Future<Output = Result<bool>> + Send;
 
     /// Changes the counter, a decimal text, atomically; answers its new value. An absent counter is zero.
     ///

@@ -11,10 +11,14 @@ use crate::{Clock, Error, Parameters, QualifiedKey, Result};
 
 /// Entries that a cache holds when nobody says how many.
 const DEFAULT_CAPACITY: u64 = 10_000;
-/// Shards at most; more would cost memory and win nothing on the machines this was measured on.
-const MOST_SHARDS: usize = 64;
+/// Shards of a cache that is not small; more would win nothing on the machines this was measured on.
+const SHARDS: usize = 64;
+/// Shards of a large cache.
+const MOST_SHARDS: usize = 256;
 /// Entries that a bounded shard should be able to hold, so that small caches are not cut into slivers.
-const FEWEST_PER_SHARD: u64 = 32;
+const FEWEST_PER_SHARD: u64 = 64;
+/// Entries of a shard in a large cache: what grows or shrinks its arrays holds its lock meanwhile.
+const MOST_PER_SHARD: u64 = 4_096;
 
 /// Chooses a [`Memory`]'s bound, weights, listener and clock.
 #[must_use = "a builder does nothing until `build`"]
@@ -100,8 +104,8 @@ impl<V: Send + Sync + 'static> Builder<V> {
     #[must_use]
     pub fn build(self) -> Memory<V> {
         let Self { capacity, weigher, listener, clock } = self;
-        let fitting = usize::try_from(capacity.unwrap_or(u64::MAX) / FEWEST_PER_SHARD).unwrap_or(usize::MAX);
-        let shards = fitting.clamp(1, MOST_SHARDS);
+        let of = |entries| usize::try_from(capacity.unwrap_or(u64::MAX) / entries).unwrap_or(usize::MAX);
+        let shards = of(MOST_PER_SHARD).clamp(SHARDS, MOST_SHARDS).min(of(FEWEST_PER_SHARD)).max(1);
         Memory::new(Shards::new(Choices { shards, clock, capacity, weigher, listener }))
     }
 }

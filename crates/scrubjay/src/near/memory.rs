@@ -1,11 +1,19 @@
 //! [`Memory`]: the near tier's public handle.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use super::{
     Builder,
     cleared::Scope,
-    shard::Fresh,
+    notes::Note,
+    shard::{Fresh, Freshness},
     shards::{Condition, Shards, Ticket},
     slots::Entry,
 };
@@ -39,6 +47,25 @@ pub struct Held<V> {
     pub ttl: Option<Duration>,
     /// The entry's version, which every write changes.
     pub version: u64,
+}
+
+/// What a load brings beside its value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keep<'c> {
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) grace: Duration,
+    pub(crate) cost: Duration,
+    /// What the ttl counts from.
+    pub(crate) since: Moment,
+    pub(crate) void: &'c AtomicBool,
+}
+
+/// An entry as a load sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing<V> {
+    Fresh { value: V, ttl: Option<Duration>, cost: Duration },
+    Stale(V),
+    Absent,
 }
 
 /// Making one.
@@ -153,7 +180,7 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
 
     /// Puts `value` under `key` unless a live entry stands there; says whether it did.
     pub fn add<'k>(&self, key: impl Into<QualifiedKey<'k>>, value: V, ttl: Option<Duration>) -> bool {
-        self.put(key.into(), value, self.deadline(ttl), &Condition::Absent)
+        self.claim(key, value, ttl).is_some()
     }
 
     /// Puts `value` under `key` if the live entry there still has `version`; says whether it did.
@@ -164,7 +191,12 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
         value: V,
         ttl: Option<Duration>,
     ) -> bool {
-        self.put(key.into(), value, self.deadline(ttl), &Condition::Version(version))
+        self.put(key.into(), value, self.deadline(ttl), &Condition::Version(version)).is_some()
+    }
+
+    /// As [`add`](Self::add); answers the version of what was put.
+    pub(crate) fn claim<'k>(&self, key: impl Into<QualifiedKey<'k>>, value: V, ttl: Option<Duration>) -> Option<u64> {
+        self.put(key.into(), value, self.deadline(ttl), &Condition::Absent)
     }
 
     /// Gives the live entry under `key` a new ttl, `None` for no deadline; says whether there was one.
@@ -174,7 +206,17 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
 
     /// Removes the entry under `key`; says whether a live one stood there.
     pub fn delete<'k>(&self, key: impl Into<QualifiedKey<'k>>) -> bool {
-        self.0.delete(self.0.hash(key.into()))
+        self.0.delete(self.0.hash(key.into()), |_| true)
+    }
+
+    /// Removes the entry under `key` if the live one there still has `version`; says whether it did.
+    pub(crate) fn compare_and_delete<'k>(&self, key: impl Into<QualifiedKey<'k>>, version: u64) -> bool {
+        self.0.delete(self.0.hash(key.into()), |entry| u64::from(entry.version) == version)
+    }
+
+    /// Removes the entry under `key`, unless `void` says that somebody wrote to it meanwhile.
+    pub(crate) fn delete_unless(&self, key: QualifiedKey<'_>, void: &AtomicBool) {
+        self.0.delete(self.0.hash(key), |_| !void.load(Ordering::SeqCst));
     }
 
     /// Removes every entry of `namespace`, and no other, in a time that does not depend on how many there are: they are not
@@ -214,20 +256,52 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
     /// there.
     pub fn fill<'k>(&self, key: impl Into<QualifiedKey<'k>>, value: V, ttl: Option<Duration>, ticket: Ticket) -> bool {
         let deadline = ttl.map_or(Moment::NEVER, |ttl| ticket.taken.after(ttl));
-        self.put(key.into(), value, deadline, &Condition::Ticket(ticket))
+        self.put(key.into(), value, deadline, &Condition::Ticket(ticket)).is_some()
     }
 
     /// Ends a change of another tier that began with `ticket`: the entry is what it is now there, if nobody else wrote
     /// meanwhile, and gone if somebody did. Fills that began in between are void either way.
     pub(crate) fn settle(&self, key: QualifiedKey<'_>, value: V, ttl: Duration, ticket: Ticket) {
-        if !self.put(key, value, ticket.taken.after(ttl), &Condition::Settle(ticket)) {
+        if self.put(key, value, ticket.taken.after(ttl), &Condition::Settle(ticket)).is_none() {
             self.delete(key);
         }
     }
 
-    fn put(&self, key: QualifiedKey<'_>, value: V, deadline: Moment, condition: &Condition) -> bool {
+    /// Puts what a load brought, unless `void` says that somebody wrote to the key meanwhile; says whether it did. It is kept,
+    /// stale, for `grace` after its deadline; `cost` is how long the load took.
+    pub(crate) fn keep(&self, key: QualifiedKey<'_>, value: V, keep: &Keep<'_>) -> bool {
+        let deadline = keep.ttl.map_or(Moment::NEVER, |ttl| keep.since.after(ttl));
+        let noted = deadline != Moment::NEVER && !(keep.grace.is_zero() && keep.cost.is_zero());
+        let note = noted.then(|| Note { kept_until: deadline.after(keep.grace), cost: keep.cost });
+        self.put_noted(key, value, deadline, note, &Condition::Unless(keep.void)).is_some()
+    }
+
+    /// The entry under `key`, stale ones included.
+    pub(crate) fn look_up(&self, key: QualifiedKey<'_>) -> Standing<V> {
+        let found = self.0.read_even_stale(self.0.hash(key), |entry, freshness| match freshness {
+            Freshness::Fresh { cost } => {
+                Standing::Fresh { value: entry.value.clone(), ttl: self.remaining(entry), cost }
+            }
+            Freshness::Stale => Standing::Stale(entry.value.clone()),
+            Freshness::Gone => Standing::Absent,
+        });
+        found.unwrap_or(Standing::Absent)
+    }
+
+    fn put(&self, key: QualifiedKey<'_>, value: V, deadline: Moment, condition: &Condition<'_>) -> Option<u64> {
+        self.put_noted(key, value, deadline, None, condition)
+    }
+
+    fn put_noted(
+        &self,
+        key: QualifiedKey<'_>,
+        value: V,
+        deadline: Moment,
+        note: Option<Note>,
+        condition: &Condition<'_>,
+    ) -> Option<u64> {
         let weight = self.0.weigher.as_ref().map_or(1, |weigh| weigh(key.key, &value));
-        self.0.put(self.0.hash(key), Fresh { value, weight, deadline }, condition)
+        self.0.put(self.0.hash(key), Fresh { value, weight, deadline, note }, condition)
     }
 
     fn deadline(&self, ttl: Option<Duration>) -> Moment {

@@ -2,7 +2,7 @@
 //!
 //! Everything here is synchronous and needs no runtime. From the outside in: `memory` is the public handle and `builder` its
 //! choices; `shards` routes keys to shards and keeps the bound; `shard` is one lock's worth of entries; `slots` stores them,
-//! `policy` decides who leaves when it is full, `cleared` remembers what a `clear` has emptied, `listener` tells users what
+//! `policy` decides who leaves when it is full, `cleared` remembers what a `clear` has emptied, `notes` what is known of entries beyond their values, `listener` tells users what
 //! left, and `janitor` frees the expired when nobody comes by.
 //! What is *not* here: serializers, stores, plugins, loading. The engine joins those to this.
 
@@ -11,12 +11,14 @@ mod cleared;
 mod janitor;
 mod listener;
 mod memory;
+mod notes;
 mod policy;
 mod shard;
 mod shards;
 mod slots;
 mod sync;
 
+pub(crate) use self::memory::{Keep, Standing};
 pub use self::{
     builder::Builder,
     listener::Cause,

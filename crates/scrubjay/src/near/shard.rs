@@ -2,15 +2,16 @@
 //!
 //! Nothing here locks, reads a clock or drops a value: what leaves is handed to the caller, who drops it after unlocking.
 
-use std::mem;
+use std::{mem, time::Duration};
 
 use hashbrown::HashTable;
 
 use super::{
     cleared::{Cleared, Scope, Version},
     listener::Cause,
+    notes::{Note, Notes},
     policy::{Links, Policy},
-    slots::{Entry, Link, NONE, Slots, StoredKey},
+    slots::{Entry, Link, NONE, Slots, Standing, StoredKey},
 };
 use crate::{Moment, key::QualifiedKey};
 
@@ -21,8 +22,9 @@ const SMALL: usize = 64;
 pub(super) struct Shard<V> {
     table: HashTable<u32>,
     slots: Slots<V>,
-    policy: Policy,
     cleared: Cleared,
+    notes: Notes,
+    policy: Policy,
     version: Version,
     writes: u64,
     pass: Pass,
@@ -35,7 +37,7 @@ struct Pass {
     cursor: usize,
     /// The shard's version when this pass began.
     version: Version,
-    /// No deadline is before this one.
+    /// No entry ends before this moment.
     soonest: Moment,
     /// The same of what this pass has seen and of what was written since it began.
     soonest_ahead: Moment,
@@ -47,13 +49,24 @@ pub(super) struct Fresh<V> {
     pub(super) value: V,
     pub(super) weight: u32,
     pub(super) deadline: Moment,
+    pub(super) note: Option<Note>,
+}
+
+/// How an entry stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// It is live; its load took so long, if anybody measured.
+    Fresh { cost: Duration },
+    /// Its deadline has passed, and it is kept for those who would rather have that than nothing.
+    Stale,
+    /// It is not there any more, though it is still held.
+    Gone,
 }
 
 /// An entry that left the shard, for the caller to drop once the lock is free.
 #[derive(Debug)]
 pub(super) struct Departed<V> {
-    pub(super) key: StoredKey,
-    pub(super) value: V,
+    pub(super) entry: Entry<V>,
     pub(super) weight: u32,
     pub(super) cause: Cause,
 }
@@ -79,8 +92,9 @@ impl<V> Default for Shard<V> {
         Self {
             table: HashTable::new(),
             slots: Slots::default(),
-            policy: Policy::default(),
             cleared: Cleared::default(),
+            notes: Notes::default(),
+            policy: Policy::default(),
             version: 0,
             writes: 0,
             pass: Pass { cursor: 0, version: 0, soonest: Moment::NEVER, soonest_ahead: Moment::NEVER },
@@ -88,10 +102,14 @@ impl<V> Default for Shard<V> {
     }
 }
 
+// Slot numbers come from the policy's own queues, which hold no vacant slot.
 impl<V> Links for Slots<V> {
     fn link(&mut self, slot: u32) -> &mut Link {
-        // Slot numbers come from the policy's own queues, which hold no vacant slot.
-        &mut self.get_mut(slot).unwrap_or_else(|| unreachable!("the policy lists slots that are held")).link
+        self.link_mut(slot).unwrap_or_else(|| unreachable!("the policy lists slots that are held"))
+    }
+
+    fn standing(&mut self, slot: u32) -> &mut Standing {
+        &mut self.get_mut(slot).unwrap_or_else(|| unreachable!("the policy lists slots that are held")).standing
     }
 }
 
@@ -106,12 +124,21 @@ impl<V> Shard<V> {
         self.writes
     }
 
+    /// The version of the last entry put.
+    pub(super) fn version(&self) -> Version {
+        self.version
+    }
+
     /// The entry under `key`, whether or not it is still live.
     #[inline]
     pub(super) fn find(&self, hash: u64, key: QualifiedKey<'_>) -> Option<(u32, &Entry<V>)> {
-        let is_it = |&slot: &u32| self.slots.get(slot).is_some_and(|entry| entry.key.is(key));
-        let slot = *self.table.find(spread(short(hash)), is_it)?;
-        Some((slot, self.slots.get(slot)?))
+        let candidates = self.table.iter_hash(spread(short(hash)));
+        candidates.filter_map(|&slot| Some((slot, self.slots.get(slot)?))).find(|(_, entry)| entry.key.is(key))
+    }
+
+    /// What the entry in `slot` weighs.
+    pub(super) fn weight(&self, slot: u32) -> u32 {
+        self.slots.link(slot).map_or(0, |link| link.weight)
     }
 
     /// Why `entry` is not there any more, though it is still held; `None` for a live one. `now` is only asked if it matters.
@@ -124,6 +151,20 @@ impl<V> Shard<V> {
             return None;
         }
         self.cleared.covers(entry.key.qualified(), entry.version).then_some(Cause::Cleared)
+    }
+
+    /// How the entry in `slot` stands at `now`, stale ones included.
+    pub(super) fn freshness(&self, slot: u32, entry: &Entry<V>, now: impl Fn() -> Moment) -> Freshness {
+        match self.why_dead(entry, &now) {
+            None => Freshness::Fresh { cost: self.notes.read(slot).map_or(Duration::ZERO, |note| note.cost) },
+            Some(Cause::Expired)
+                if self.notes.kept_until(slot, entry.deadline) > now()
+                    && !self.cleared.covers(entry.key.qualified(), entry.version) =>
+            {
+                Freshness::Stale
+            }
+            Some(_) => Freshness::Gone,
+        }
     }
 
     /// Somebody wrote here on purpose: a fill that began before is refused.
@@ -145,19 +186,25 @@ impl<V> Shard<V> {
     pub(super) fn insert(&mut self, hash: u64, key: QualifiedKey<'_>, fresh: Fresh<V>) {
         self.deadline_written(fresh.deadline);
         self.version = self.version.wrapping_add(1);
-        let hash = short(hash);
-        let slot = self.slots.insert(Entry {
+        let (hash, note) = (short(hash), fresh.note);
+        let entry = Entry {
             key: StoredKey::new(key),
             value: fresh.value,
             deadline: fresh.deadline,
             version: self.version,
-            link: Link::new(hash, fresh.weight),
-        });
-        let slots = &self.slots;
-        self.table
-            .insert_unique(spread(hash), slot, |&slot| slots.get(slot).map_or(0, |entry| spread(entry.link.hash)));
+            standing: Standing::default(),
+        };
+        let slot = self.slots.insert(entry, Link::new(hash, fresh.weight));
+        self.list(slot, hash);
+        self.notes.write(slot, note);
         let held = self.slots.held();
         self.policy.inserted(&mut self.slots, slot, held);
+    }
+
+    /// Lets the table find `slot`.
+    fn list(&mut self, slot: u32, hash: u32) {
+        let slots = &self.slots;
+        self.table.insert_unique(spread(hash), slot, |&slot| slots.link(slot).map_or(0, |link| spread(link.hash)));
     }
 
     /// Puts an entry in the place of the one in `slot`.
@@ -169,6 +216,7 @@ impl<V> Shard<V> {
         entry.deadline = fresh.deadline;
         entry.version = self.version;
         let value = mem::replace(&mut entry.value, fresh.value);
+        self.notes.write(slot, fresh.note);
         self.policy.reweighed(&mut self.slots, slot, fresh.weight);
         Some(Replaced { value, cause })
     }
@@ -177,19 +225,20 @@ impl<V> Shard<V> {
     pub(super) fn expire(&mut self, slot: u32, deadline: Moment) {
         self.deadline_written(deadline);
         if let Some(entry) = self.slots.get_mut(slot) {
+            self.notes.postpone(slot, entry.deadline, deadline);
             entry.deadline = deadline;
         }
     }
 
     /// Takes the entry out of `slot`.
     pub(super) fn remove(&mut self, slot: u32, cause: Cause) -> Option<Departed<V>> {
-        let hash = self.slots.get(slot)?.link.hash;
-        if let Ok(found) = self.table.find_entry(spread(hash), |&other| other == slot) {
+        let link = *self.slots.link(slot)?;
+        if let Ok(found) = self.table.find_entry(spread(link.hash), |&other| other == slot) {
             found.remove();
         }
         self.policy.removed(&mut self.slots, slot);
-        let entry = self.slots.take(slot)?;
-        Some(Departed { key: entry.key, value: entry.value, weight: entry.link.weight, cause })
+        self.notes.erase(slot);
+        Some(Departed { entry: self.slots.take(slot)?, weight: link.weight, cause })
     }
 
     /// Takes out the entry that the policy values least.
@@ -232,9 +281,12 @@ impl<V> Shard<V> {
             // Below the number of slots, which fits.
             let slot = u32::try_from(slot).unwrap_or(NONE);
             let Some(entry) = self.slots.get(slot) else { continue };
-            match self.why_dead(entry, || now) {
-                Some(cause) => departed.extend(self.remove(slot, cause)),
-                None => self.pass.soonest_ahead = self.pass.soonest_ahead.min(entry.deadline),
+            let cause = self.why_dead(entry, || now);
+            if let Some(cause) = cause.filter(|_| self.freshness(slot, entry, || now) == Freshness::Gone) {
+                departed.extend(self.remove(slot, cause));
+            } else {
+                let end = self.notes.kept_until(slot, entry.deadline);
+                self.pass.soonest_ahead = self.pass.soonest_ahead.min(end);
             }
         }
         self.pass.cursor = end;
@@ -256,13 +308,14 @@ impl<V> Shard<V> {
         let order = self.policy.order(&mut self.slots);
         let mut slots = mem::replace(&mut self.slots, Slots::with_capacity(held + held / 8));
         let table = mem::replace(&mut self.table, HashTable::with_capacity(held));
+        let notes = mem::take(&mut self.notes);
         self.policy.empty();
         for (place, slot) in order {
-            let Some(entry) = slots.take(slot) else { continue };
-            let hash = spread(entry.link.hash);
-            let slot = self.slots.insert(entry);
-            let slots = &self.slots;
-            self.table.insert_unique(hash, slot, |&slot| slots.get(slot).map_or(0, |entry| spread(entry.link.hash)));
+            let (Some(link), Some(entry)) = (slots.link(slot).copied(), slots.take(slot)) else { continue };
+            let note = notes.read(slot);
+            let slot = self.slots.insert(entry, link);
+            self.notes.write(slot, note);
+            self.list(slot, link.hash);
             self.policy.adopt(&mut self.slots, place, slot);
         }
         Some((table, slots))
@@ -296,17 +349,20 @@ impl<V> Shard<V> {
 
     /// Checks that table, slots, policy and counts tell the same story; answers the weight held.
     pub(super) fn validate(&mut self) -> u64 {
+        self.slots.validate();
         let mut listed = self.policy.validate(&mut self.slots);
         listed.sort_unstable();
         let held: Vec<u32> = self.slots.numbers().filter(|&slot| self.slots.get(slot).is_some()).collect();
         assert_eq!(listed, held, "the policy lists the slots that are held");
+        assert!(self.notes.slots().all(|slot| held.contains(&slot)), "only what is held is noted");
         assert_eq!((self.table.len(), self.slots.held()), (held.len(), held.len()));
         let mut weight = 0;
         for (slot, entry) in held.iter().filter_map(|&slot| self.slots.get(slot).map(|entry| (slot, entry))) {
-            let hash = spread(entry.link.hash);
-            assert_eq!(self.table.find(hash, |&other| other == slot), Some(&slot));
-            assert!(self.pass.soonest <= entry.deadline, "no deadline is before the soonest");
-            weight += u64::from(entry.link.weight);
+            let link = self.slots.link(slot).unwrap();
+            assert_eq!(self.table.find(spread(link.hash), |&other| other == slot), Some(&slot));
+            let end = self.notes.kept_until(slot, entry.deadline);
+            assert!(self.pass.soonest <= end, "no entry ends before the soonest");
+            weight += u64::from(link.weight);
         }
         weight
     }

@@ -14,7 +14,7 @@ use super::{
     cleared::Scope,
     janitor,
     listener::{Cause, Listener},
-    shard::{Departed, Fresh, Shard},
+    shard::{Departed, Fresh, Freshness, Shard},
     slots::Entry,
     sync::{AtomicU64, RwLock},
 };
@@ -62,7 +62,7 @@ pub(super) struct Hashed<'k> {
 }
 
 /// What a write must find to go on.
-pub(super) enum Condition {
+pub(super) enum Condition<'c> {
     /// Nothing in particular.
     Always,
     /// No live entry.
@@ -73,6 +73,8 @@ pub(super) enum Condition {
     Ticket(Ticket),
     /// Likewise, but it voids the fills that began before.
     Settle(Ticket),
+    /// Not voided: whoever voids it does so before writing.
+    Unless(&'c AtomicBool),
 }
 
 /// What goes out when a cache is built.
@@ -110,17 +112,18 @@ impl<V: Send + Sync + 'static> Shards<V> {
         }
     }
 
-    /// Puts an entry if what stands under `key` meets `condition`; says whether it did.
-    pub(super) fn put(&self, key: Hashed<'_>, fresh: Fresh<V>, condition: &Condition) -> bool {
+    /// Puts an entry if what stands under `key` meets `condition`; answers its version if it did.
+    pub(super) fn put(&self, key: Hashed<'_>, fresh: Fresh<V>, condition: &Condition<'_>) -> Option<u64> {
         let (timed, weight) = (fresh.deadline != Moment::NEVER, u64::from(fresh.weight));
         let too_heavy = self.capacity.is_some_and(|capacity| weight > capacity);
-        // What leaves is bound outside the block, so that it is dropped after the lock is released.
-        let (replaced, departed, swept) = {
+        // What leaves is bound before the lock is taken, so that it is dropped after that is released.
+        let (mut replaced, mut departed, mut swept) = (None, DrivenOut::none(), None);
+        let version = {
             let mut shard = self.shard(key).write();
             let now = || self.clock.coarse();
             let found = shard.find(key.hash, key.key).map(|(slot, entry)| {
                 let live = shard.why_dead(entry, now).is_none();
-                (slot, entry.link.weight, live.then_some(entry.version))
+                (slot, shard.weight(slot), live.then_some(entry.version))
             });
             let live = found.and_then(|(_, _, live)| live);
             let met = match condition {
@@ -128,35 +131,32 @@ impl<V: Send + Sync + 'static> Shards<V> {
                 Condition::Absent => live.is_none(),
                 Condition::Version(version) => live.is_some_and(|live| u64::from(live) == *version),
                 Condition::Ticket(ticket) | Condition::Settle(ticket) => shard.writes() == ticket.writes,
+                Condition::Unless(void) => !void.load(Ordering::SeqCst),
             };
             if !matches!(condition, Condition::Ticket(_)) {
                 shard.written();
             }
             if !met {
-                drop(shard);
-                return false;
+                return None;
             }
-            let mut departed = Vec::new();
-            let replaced = match found {
+            match found {
                 _ if too_heavy => {
-                    let gone = found.and_then(|(slot, ..)| shard.remove(slot, Cause::Replaced));
-                    self.lighten(gone.as_ref());
-                    departed.extend(gone);
-                    None
+                    departed.first = found.and_then(|(slot, ..)| shard.remove(slot, Cause::Replaced));
+                    self.lighten(departed.first.as_ref());
                 }
                 Some((slot, before, _)) => {
-                    let replaced = shard.replace(slot, fresh, now());
+                    replaced = shard.replace(slot, fresh, now());
                     self.reweigh(&mut shard, u64::from(before), weight, &mut departed);
-                    replaced
                 }
                 None => {
                     self.reweigh(&mut shard, 0, weight, &mut departed);
                     shard.insert(key.hash, key.key, fresh);
-                    None
                 }
-            };
-            let swept = shard.may_hold_dead(now).then(|| shard.sweep(now(), WRITE_STEP));
-            (replaced, departed, swept)
+            }
+            if shard.may_hold_dead(now) {
+                swept = Some(shard.sweep(now(), WRITE_STEP));
+            }
+            shard.version()
         };
         if let (Some(replaced), Some(listener)) = (replaced, &self.listener) {
             listener(key.key, replaced.value, replaced.cause);
@@ -169,7 +169,7 @@ impl<V: Send + Sync + 'static> Shards<V> {
         if timed {
             self.watch();
         }
-        true
+        Some(u64::from(version))
     }
 
     /// Gives the live entry under `key` another deadline; says whether there was one.
@@ -190,12 +190,15 @@ impl<V: Send + Sync + 'static> Shards<V> {
         live
     }
 
-    /// Removes the entry under `key`; says whether a live one stood there.
-    pub(super) fn delete(&self, key: Hashed<'_>) -> bool {
+    /// Removes the entry under `key`, if `goes` says so; says whether a live one stood there.
+    pub(super) fn delete(&self, key: Hashed<'_>, goes: impl FnOnce(&Entry<V>) -> bool) -> bool {
         let (dead, departed) = {
             let mut shard = self.shard(key).write();
             shard.written();
             let Some((slot, entry)) = shard.find(key.hash, key.key) else { return false };
+            if !goes(entry) {
+                return false;
+            }
             let dead = shard.why_dead(entry, || self.clock.coarse());
             (dead, shard.remove(slot, dead.unwrap_or(Cause::Deleted)))
         };
@@ -244,7 +247,7 @@ impl<V: Send + Sync + 'static> Shards<V> {
     ///
     /// In a full cache what comes in and what goes out are equal, and the shared counter is only read: writers on other
     /// cores keep their copy of it.
-    fn reweigh(&self, shard: &mut Shard<V>, before: u64, after: u64, departed: &mut Vec<Departed<V>>) {
+    fn reweigh(&self, shard: &mut Shard<V>, before: u64, after: u64, departed: &mut DrivenOut<V>) {
         let Some(capacity) = self.capacity else { return };
         let mut freed = before;
         let held = self.weight.load(Ordering::Relaxed);
@@ -309,8 +312,8 @@ impl<V: Send + Sync + 'static> Shards<V> {
     /// Tells the listener, if there is one, and drops the rest. No lock is held.
     fn depart(&self, departed: impl IntoIterator<Item = Departed<V>>) {
         let Some(listener) = &self.listener else { return };
-        for Departed { key, value, cause, .. } in departed {
-            listener(key.qualified(), value, cause);
+        for Departed { entry, cause, .. } in departed {
+            listener(entry.key.qualified(), entry.value, cause);
         }
     }
 }
@@ -333,23 +336,45 @@ impl<V> Shards<V> {
         if shard.why_dead(entry, || self.clock.coarse()).is_some() {
             return None;
         }
-        entry.link.touched();
+        entry.standing.touched();
         Some(read(entry))
     }
 
-    /// Likewise, without counting.
+    /// What `read` takes of the entry under `key` and how it stands, stale ones included; counts as read.
+    pub(super) fn read_even_stale<T>(
+        &self,
+        key: Hashed<'_>,
+        read: impl FnOnce(&Entry<V>, Freshness) -> T,
+    ) -> Option<T> {
+        let shard = self.shard(key).read();
+        let (slot, entry) = shard.find(key.hash, key.key)?;
+        let freshness = shard.freshness(slot, entry, || self.clock.coarse());
+        entry.standing.touched();
+        Some(read(entry, freshness))
+    }
+
+    /// What `read` takes of the live entry under `key`, without counting.
     pub(super) fn peek<T>(&self, key: Hashed<'_>, read: impl FnOnce(&Entry<V>) -> T) -> Option<T> {
         let shard = self.shard(key).read();
         let (_, entry) = shard.find(key.hash, key.key)?;
         shard.why_dead(entry, || self.clock.coarse()).is_none().then(|| read(entry))
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call would pass the key and its hash through memory, on every read")]
     pub(super) fn hash<'k>(&self, key: QualifiedKey<'k>) -> Hashed<'k> {
-        let mut hasher = self.hasher.build_hasher();
         if !key.namespace.is_empty() {
-            hasher.write(key.namespace.as_bytes());
+            return self.hash_both(key);
         }
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key.key.as_bytes());
+        Hashed { key, hash: hasher.finish() }
+    }
+
+    #[inline(never)]
+    fn hash_both<'k>(&self, key: QualifiedKey<'k>) -> Hashed<'k> {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key.namespace.as_bytes());
         hasher.write(key.key.as_bytes());
         Hashed { key, hash: hasher.finish() }
     }
@@ -358,6 +383,34 @@ impl<V> Shards<V> {
     #[expect(clippy::cast_possible_truncation, reason = "only the low bits choose the shard")]
     fn shard(&self, key: Hashed<'_>) -> &RwLock<Shard<V>> {
         &self.all[key.hash as usize & self.mask].0
+    }
+}
+
+/// What a write drives out of a full cache: nearly always one entry, which takes no allocation.
+struct DrivenOut<V> {
+    first: Option<Departed<V>>,
+    more: Vec<Departed<V>>,
+}
+
+impl<V> DrivenOut<V> {
+    fn none() -> Self {
+        Self { first: None, more: Vec::new() }
+    }
+
+    fn push(&mut self, departed: Departed<V>) {
+        match self.first {
+            None => self.first = Some(departed),
+            Some(_) => self.more.push(departed),
+        }
+    }
+}
+
+impl<V> IntoIterator for DrivenOut<V> {
+    type Item = Departed<V>;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<Self::Item>, std::vec::IntoIter<Self::Item>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.more)
     }
 }
 

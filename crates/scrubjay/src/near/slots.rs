@@ -1,6 +1,12 @@
-//! Where a shard's entries lie: numbered slots, reused, in one array that grows by an eighth.
+//! Where a shard's entries lie: numbered slots, reused, in two arrays that grow by an eighth.
+//!
+//! What a read looks at stands together in one, aligned to cache lines; what only writes need stands in the other.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::{
+    array, mem,
+    ops::Range,
+    sync::atomic::{AtomicU8, Ordering},
+};
 
 use super::cleared::Version;
 use crate::{Moment, QualifiedKey};
@@ -13,10 +19,19 @@ const MOST_FREQUENT: u8 = 3;
 /// The slots. An entry keeps its number until it leaves.
 #[derive(Debug)]
 pub(super) struct Slots<V> {
-    all: Vec<Slot<V>>,
+    entries: Vec<Block<V>>,
+    links: Vec<Link>,
     vacant: u32,
     held: usize,
 }
+
+/// Slots of a block. Whatever their size is, so many of them fill cache lines, so that a block begins with one and an entry
+/// of 64 bytes is one.
+const BLOCK: usize = 8;
+
+#[derive(Debug)]
+#[repr(align(64))]
+struct Block<V>([Slot<V>; BLOCK]);
 
 #[derive(Debug)]
 enum Slot<V> {
@@ -24,30 +39,36 @@ enum Slot<V> {
     Vacant { next: u32 },
 }
 
-/// One entry: 64 bytes with a fat pointer for a value.
+/// One entry as it is read: a cache line with a fat pointer for a value.
 #[derive(Debug)]
 pub(super) struct Entry<V> {
     pub(super) key: StoredKey,
     pub(super) value: V,
     pub(super) deadline: Moment,
     pub(super) version: Version,
-    pub(super) link: Link,
+    pub(super) standing: Standing,
 }
 
-/// An entry's place among the others, as the policy sees it.
-#[derive(Debug)]
+/// What the policy thinks of an entry.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    pub(super) frequency: AtomicU8,
+    pub(super) place: Place,
+}
+
+/// An entry's neighbours, and what else only writes ask for.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Link {
     pub(super) newer: u32,
     pub(super) older: u32,
     pub(super) hash: u32,
     pub(super) weight: u32,
-    pub(super) frequency: AtomicU8,
-    pub(super) place: Place,
 }
 
 /// The queue that an entry stands in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Place {
+    #[default]
     Nowhere,
     Small,
     Main,
@@ -55,19 +76,23 @@ pub(super) enum Place {
 
 impl<V> Default for Slots<V> {
     fn default() -> Self {
-        Self { all: Vec::new(), vacant: NONE, held: 0 }
+        Self { entries: Vec::new(), links: Vec::new(), vacant: NONE, held: 0 }
     }
 }
 
 impl<V> Slots<V> {
     /// No entries yet, with room for `entries`.
     pub(super) fn with_capacity(entries: usize) -> Self {
-        Self { all: Vec::with_capacity(entries), ..Self::default() }
+        Self {
+            entries: Vec::with_capacity(entries.div_ceil(BLOCK)),
+            links: Vec::with_capacity(entries),
+            ..Self::default()
+        }
     }
 
     /// The slots there are, held and vacant.
     pub(super) fn len(&self) -> usize {
-        self.all.len()
+        self.links.len()
     }
 
     /// The entries held.
@@ -75,59 +100,81 @@ impl<V> Slots<V> {
         self.held
     }
 
-    pub(super) fn numbers(&self) -> std::ops::Range<u32> {
-        0..u32::try_from(self.all.len()).unwrap_or(NONE)
+    pub(super) fn numbers(&self) -> Range<u32> {
+        0..u32::try_from(self.len()).unwrap_or(NONE)
     }
 
     #[inline]
     pub(super) fn get(&self, slot: u32) -> Option<&Entry<V>> {
-        match self.all.get(slot as usize) {
-            Some(Slot::Held(entry)) => Some(entry),
-            _ => None,
+        match &self.entries.get(slot as usize / BLOCK)?.0[slot as usize % BLOCK] {
+            Slot::Held(entry) => Some(entry),
+            Slot::Vacant { .. } => None,
         }
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Entry<V>> {
-        match self.all.get_mut(slot as usize) {
-            Some(Slot::Held(entry)) => Some(entry),
-            _ => None,
+        match self.slot(slot)? {
+            Slot::Held(entry) => Some(entry),
+            Slot::Vacant { .. } => None,
         }
     }
 
+    /// The link of a slot, which means something only while the slot is held.
+    #[inline]
+    pub(super) fn link(&self, slot: u32) -> Option<&Link> {
+        self.links.get(slot as usize)
+    }
+
+    #[inline]
+    pub(super) fn link_mut(&mut self, slot: u32) -> Option<&mut Link> {
+        self.links.get_mut(slot as usize)
+    }
+
+    #[inline]
+    fn slot(&mut self, slot: u32) -> Option<&mut Slot<V>> {
+        Some(&mut self.entries.get_mut(slot as usize / BLOCK)?.0[slot as usize % BLOCK])
+    }
+
     /// Puts an entry into a vacant slot, or a new one.
-    pub(super) fn insert(&mut self, entry: Entry<V>) -> u32 {
+    pub(super) fn insert(&mut self, entry: Entry<V>, link: Link) -> u32 {
         self.held += 1;
-        let slot = self.vacant;
-        if let Some(Slot::Vacant { next }) = self.all.get(slot as usize) {
-            self.vacant = *next;
-            self.all[slot as usize] = Slot::Held(entry);
-            return slot;
+        let number = self.vacant;
+        if let Some(slot @ &mut Slot::Vacant { next }) = self.slot(number) {
+            *slot = Slot::Held(entry);
+            self.vacant = next;
+            self.links[number as usize] = link;
+            return number;
         }
-        if self.all.len() == self.all.capacity() {
-            // By an eighth, not to twice the size: half-empty arrays would be the largest part of an entry's overhead.
-            self.all.reserve_exact((self.all.len() / 8).max(8));
+        let number = self.len();
+        // By an eighth, not to twice the size: half-empty arrays would be the largest part of an entry's overhead.
+        if number == self.links.capacity() {
+            self.links.reserve_exact((number / 8).max(BLOCK));
         }
-        self.all.push(Slot::Held(entry));
+        if number == self.entries.len() * BLOCK {
+            if self.entries.len() == self.entries.capacity() {
+                self.entries.reserve_exact((self.entries.len() / 8).max(1));
+            }
+            self.entries.push(Block(array::from_fn(|_| Slot::Vacant { next: NONE })));
+        }
+        self.entries[number / BLOCK].0[number % BLOCK] = Slot::Held(entry);
+        self.links.push(link);
         // 2³² entries of one shard fit no machine this runs on.
-        u32::try_from(self.all.len() - 1).unwrap_or(NONE)
+        u32::try_from(number).unwrap_or(NONE)
     }
 
     /// Takes the entry out of `slot`.
     pub(super) fn take(&mut self, slot: u32) -> Option<Entry<V>> {
-        let place = self.all.get_mut(slot as usize).filter(|slot| matches!(slot, Slot::Held(_)))?;
-        let Slot::Held(entry) = std::mem::replace(place, Slot::Vacant { next: self.vacant }) else { return None };
+        let next = self.vacant;
+        let place = self.slot(slot).filter(|slot| matches!(slot, Slot::Held(_)))?;
+        let Slot::Held(entry) = mem::replace(place, Slot::Vacant { next }) else { return None };
         self.vacant = slot;
         self.held -= 1;
         Some(entry)
     }
 }
 
-impl Link {
-    pub(super) fn new(hash: u32, weight: u32) -> Self {
-        Self { newer: NONE, older: NONE, hash, weight, frequency: AtomicU8::new(0), place: Place::Nowhere }
-    }
-
+impl Standing {
     /// The entry was read.
     #[inline]
     pub(super) fn touched(&self) {
@@ -139,34 +186,56 @@ impl Link {
     }
 }
 
-/// Namespace and key in one allocation: the namespace's length (a byte, or five for a long one), the namespace, the key.
-#[derive(Debug)]
-pub(super) struct StoredKey(Box<[u8]>);
+impl Link {
+    pub(super) fn new(hash: u32, weight: u32) -> Self {
+        Self { newer: NONE, older: NONE, hash, weight }
+    }
+}
 
-/// A length byte that says that four more follow.
-const LONG: u8 = u8::MAX;
+/// Namespace and key, one after the other: in the entry itself if they are short, as nearly all are. That saves a read its
+/// slowest step, a look at memory that only the entry knows of, and a write an allocation.
+#[derive(Debug)]
+pub(super) enum StoredKey {
+    Short { namespace: u8, length: u8, bytes: [u8; SHORT] },
+    Long { namespace: u32, bytes: Box<[u8]> },
+}
+
+/// Bytes of a short key: what makes 32 of it, with its two lengths and the enum's tag.
+const SHORT: usize = 29;
 
 impl StoredKey {
     pub(super) fn new(key: QualifiedKey<'_>) -> Self {
         let (namespace, name) = (key.namespace.as_bytes(), key.key.as_bytes());
-        let mut bytes = Vec::with_capacity(1 + namespace.len() + name.len());
-        match u8::try_from(namespace.len()) {
-            Ok(length) if length < LONG => bytes.push(length),
-            _ => {
-                bytes.push(LONG);
-                bytes.extend_from_slice(&u32::try_from(namespace.len()).unwrap_or(u32::MAX).to_le_bytes());
+        let length = namespace.len() + name.len();
+        let mut short = [0; SHORT];
+        match (short.get_mut(..length), u8::try_from(namespace.len()), u8::try_from(length)) {
+            (Some(bytes), Ok(namespace_length), Ok(length)) => {
+                let (first, second) = bytes.split_at_mut(namespace.len());
+                if !namespace.is_empty() {
+                    first.copy_from_slice(namespace);
+                }
+                second.copy_from_slice(name);
+                Self::Short { namespace: namespace_length, length, bytes: short }
             }
+            _ => Self::Long {
+                // A namespace of four gigabytes fits no machine this runs on.
+                namespace: u32::try_from(namespace.len()).unwrap_or(u32::MAX),
+                bytes: [namespace, name].concat().into(),
+            },
         }
-        bytes.extend_from_slice(namespace);
-        bytes.extend_from_slice(name);
-        Self(bytes.into())
     }
 
     #[inline]
     pub(super) fn is(&self, key: QualifiedKey<'_>) -> bool {
         if key.namespace.is_empty() {
-            return matches!(&*self.0, [0, name @ ..] if name == key.key.as_bytes());
+            self.namespace() == 0 && self.bytes() == key.key.as_bytes()
+        } else {
+            self.is_both(key)
         }
+    }
+
+    #[inline(never)]
+    fn is_both(&self, key: QualifiedKey<'_>) -> bool {
         let (namespace, name) = self.parts();
         namespace == key.namespace.as_bytes() && name == key.key.as_bytes()
     }
@@ -180,11 +249,41 @@ impl StoredKey {
     }
 
     fn parts(&self) -> (&[u8], &[u8]) {
-        match &*self.0 {
-            [LONG, a, b, c, d, rest @ ..] => rest.split_at(u32::from_le_bytes([*a, *b, *c, *d]) as usize),
-            [length, rest @ ..] => rest.split_at(usize::from(*length)),
-            [] => (&[], &[]),
+        self.bytes().split_at(self.namespace())
+    }
+
+    /// The namespace's length.
+    #[inline]
+    fn namespace(&self) -> usize {
+        match self {
+            Self::Short { namespace, .. } => usize::from(*namespace),
+            Self::Long { namespace, .. } => *namespace as usize,
         }
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Short { length, bytes, .. } => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Self::Long { bytes, .. } => bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+impl<V> Slots<V> {
+    /// Checks that every slot is either held or in the chain of the vacant ones.
+    pub(super) fn validate(&self) {
+        let (mut vacant, mut chain) = (self.vacant, 0);
+        while vacant != NONE {
+            let Slot::Vacant { next } = self.entries[vacant as usize / BLOCK].0[vacant as usize % BLOCK] else {
+                panic!("slot {vacant} is held and counts as vacant");
+            };
+            (vacant, chain) = (next, chain + 1);
+        }
+        assert_eq!(self.held + chain, self.len());
+        assert_eq!(self.numbers().filter(|&slot| self.get(slot).is_some()).count(), self.held);
+        assert_eq!(self.entries.len(), self.len().div_ceil(BLOCK));
     }
 }
 
@@ -194,12 +293,11 @@ mod tests {
 
     #[test]
     fn keys_come_back_and_only_match_themselves() {
-        let long = "n".repeat(300);
-        let pairs = ["", "a", "ab", &"n".repeat(254), &"n".repeat(255), &long];
-        let keys: Vec<QualifiedKey<'_>> = pairs
-            .iter()
-            .flat_map(|namespace| ["", "a", "b", "é", &long].map(|key| QualifiedKey { namespace, key }))
-            .collect();
+        // As long as fits into an entry with a key of one byte, and longer.
+        let [short, long] = [SHORT - 1, SHORT].map(|length| "n".repeat(length));
+        let names = ["", "a", "b", "ab", "é", &short, &long];
+        let keys: Vec<QualifiedKey<'_>> =
+            names.iter().flat_map(|namespace| names.map(|key| QualifiedKey { namespace, key })).collect();
         for one in &keys {
             let stored = StoredKey::new(*one);
             assert_eq!(stored.qualified(), *one);
@@ -212,6 +310,7 @@ mod tests {
     #[test]
     fn an_entry_is_one_cache_line() {
         assert_eq!(size_of::<Slot<std::sync::Arc<[u8]>>>(), 64);
+        assert_eq!(size_of::<Block<String>>(), BLOCK * size_of::<Slot<String>>(), "blocks waste nothing");
     }
 
     #[test]
@@ -221,11 +320,14 @@ mod tests {
             value: (),
             deadline: Moment::NEVER,
             version: 0,
-            link: Link::new(0, 1),
+            standing: Standing::default(),
         };
         let mut slots = Slots::default();
-        assert_eq!((0..3).map(|_| slots.insert(entry())).collect::<Vec<_>>(), [0, 1, 2]);
+        let insert = |slots: &mut Slots<()>| slots.insert(entry(), Link::new(0, 1));
+        assert_eq!((0..20).map(|_| insert(&mut slots)).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
         assert!(slots.take(1).is_some() && slots.take(1).is_none());
-        assert_eq!((slots.insert(entry()), slots.held(), slots.len()), (1, 3, 3));
+        assert!(slots.take(17).is_some() && slots.get(17).is_none());
+        assert_eq!((insert(&mut slots), insert(&mut slots), insert(&mut slots)), (17, 1, 20));
+        assert_eq!((slots.held(), slots.len()), (21, 21));
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use scrubjay::{
     Clock, Error, ErrorKind, Moment, Operation, Result,
-    far::{Call, Capability, Change, Found, Item, Reply, Scope, Store, StoreInfo, Token, Want},
+    far::{Call, Capability, Change, Claim, Found, Item, Reply, Scope, Store, StoreInfo, Token, Want},
 };
 
 /// A map on a clock. Its tokens are the bytes themselves, as those of a server without versions.
@@ -119,6 +119,23 @@ impl Store for Shelf {
                 entries.insert(item.key.to_owned(), entry);
             }
             unchanged
+        }))
+    }
+
+    async fn claim(&self, call: Call, item: &Item<'_>) -> Result<Claim> {
+        self.can(self.capability.compare_and_set, call.operation)?;
+        if self.add(call, item).await? {
+            return Ok(Claim::Won(Token::Value(item.value.clone())));
+        }
+        let held = self.get(call, &[item.key], Want::EVERYTHING).await?.pop().flatten();
+        Ok(held.map_or(Claim::Won(Token::Absent), Claim::Held))
+    }
+
+    async fn compare_and_delete(&self, _: Call, key: &str, token: &Token) -> Result<bool> {
+        self.can(self.capability.compare_and_set, Operation::CompareAndSet)?;
+        Ok(self.with_live(|entries| {
+            let unchanged = entries.get(key).is_some_and(|entry| *token == Token::Value(entry.value.clone()));
+            unchanged && entries.remove(key).is_some()
         }))
     }
 

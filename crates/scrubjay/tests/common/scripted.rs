@@ -8,7 +8,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use scrubjay::{
     Error, ErrorKind, Operation, Result,
-    far::{Call, Capability, Change, Found, Item, MemoryStore, Reply, Scope, Store, StoreInfo, Token, Want},
+    far::{Call, Capability, Change, Claim, Found, Item, MemoryStore, Reply, Scope, Store, StoreInfo, Token, Want},
 };
 use tokio::sync::Semaphore;
 
@@ -114,6 +114,12 @@ impl Store for Scripted {
     }
     async fn compare_and_set(&self, call: Call, item: &Item<'_>, token: &Token) -> Result<bool> {
         self.act(call, self.store.compare_and_set(call, item, token)).await
+    }
+    async fn claim(&self, call: Call, item: &Item<'_>) -> Result<Claim> {
+        self.act(call, self.store.claim(call, item)).await
+    }
+    async fn compare_and_delete(&self, call: Call, key: &str, token: &Token) -> Result<bool> {
+        self.act(call, self.store.compare_and_delete(call, key, token)).await
     }
     async fn increment(&self, call: Call, change: Change<'_>) -> Result<i64> {
         self.act(call, self.store.increment(call, change)).await

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Intercept, random::Random, ratio::Ratio};
+use super::{Intercept, ratio::Ratio};
 use crate::{
     Error, ErrorKind, Parameters, Result,
     far::{Answer, Call, Capability, timer},
+    random::Random,
 };
 
 /// A bad network (`chaos`), for tests: broken connections, delays and lost replies, by chance but repeatable.

@@ -6,7 +6,10 @@ use bytes::Bytes;
 
 use crate::{
     Result,
-    far::{AnyStore, Call, Capability, Change, Found, Item, Reply, Scope, Store, StoreInfo, Token, Want, any::Answer},
+    far::{
+        AnyStore, Call, Capability, Change, Claim, Found, Item, Reply, Scope, Store, StoreInfo, Token, Want,
+        any::Answer,
+    },
 };
 
 /// A policy around every call of a store.
@@ -90,6 +93,14 @@ impl<I: Intercept> Store for Intercepted<I> {
 
     async fn compare_and_set(&self, call: Call, item: &Item<'_>, token: &Token) -> Result<bool> {
         self.interceptor.intercept(call, |call| self.inner.compare_and_set(call, item, token)).await
+    }
+
+    async fn claim(&self, call: Call, item: &Item<'_>) -> Result<Claim> {
+        self.interceptor.intercept(call, |call| self.inner.claim(call, item)).await
+    }
+
+    async fn compare_and_delete(&self, call: Call, key: &str, token: &Token) -> Result<bool> {
+        self.interceptor.intercept(call, |call| self.inner.compare_and_delete(call, key, token)).await
     }
 
     async fn increment(&self, call: Call, change: Change<'_>) -> Result<i64> {

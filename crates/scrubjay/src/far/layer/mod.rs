@@ -27,7 +27,6 @@ mod breaker;
 mod chaos;
 mod intercept;
 mod limit;
-mod random;
 mod ratio;
 mod registry;
 mod retry;

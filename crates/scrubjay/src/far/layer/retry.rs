@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Intercept, breaker, random::Random};
+use super::{Intercept, breaker};
 use crate::{
     Error, ErrorKind, Operation, Parameters, Result,
     far::{Answer, Call, Capability, timer},
+    random::Random,
 };
 
 /// Tries failed calls again (`retry`), waiting in between: exponentially longer, with full jitter.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Result,
-    far::{Call, Capability, Change, Found, Item, Reply, Scope, Store, StoreInfo, Token, Want},
+    far::{Call, Capability, Change, Claim, Found, Item, Reply, Scope, Store, StoreInfo, Token, Want},
 };
 
 /// How many keys a `SCAN` looks at in one go, and an `UNLINK` removes.
@@ -45,11 +45,11 @@ impl Store for Redis {
         }
         let wants_value = want.value || want.token;
         let request = match (keys, wants_value, want.ttl) {
-            ([key], true, false) => Request::One(cmd("GET").arg(key).to_owned()),
-            (_, true, false) => Request::One(cmd("MGET").arg(keys).to_owned()),
+            ([key], true, false) => Request::One(command("GET", [key.as_bytes()])),
+            (_, true, false) => Request::One(mget(keys)),
             // The ttl is read before the value, so that no value is told that has died since; an entry that appears in
             // between is not seen yet.
-            (_, true, true) => Request::Several(pipeline(each(keys, "PTTL").chain([cmd("MGET").arg(keys).to_owned()]))),
+            (_, true, true) => Request::Several(pipeline(each(keys, "PTTL").chain([mget(keys)]))),
             (_, false, true) => of_each(keys, "PTTL"),
             (_, false, false) => of_each(keys, "EXISTS"),
         };
@@ -96,7 +96,7 @@ impl Store for Redis {
     }
 
     async fn add(&self, call: Call, item: &Item<'_>) -> Result<bool> {
-        let reply = self.one(call, set(item).arg("NX").to_owned()).await?;
+        let reply = self.one(call, set_if_absent(item)).await?;
         Ok(reply != Value::Nil)
     }
 
@@ -113,14 +113,39 @@ impl Store for Redis {
         }
     }
 
+    async fn claim(&self, call: Call, item: &Item<'_>) -> Result<Claim> {
+        let ttl = item.ttl.map(|ttl| milliseconds(ttl).to_string());
+        let mut arguments = vec![item.key.as_bytes(), &item.value];
+        arguments.extend(ttl.as_ref().map(String::as_bytes));
+        match self.script(call, &scripts::CLAIM, &arguments).await? {
+            Value::Nil => Ok(Claim::Won(Token::Value(item.value.clone()))),
+            Value::Array(parts) => {
+                let [value, left] = <[Value; 2]>::try_from(parts).map_err(|_| failure::unexpected())?;
+                let held = found_alive(&left, value, Want::EVERYTHING)?;
+                held.map(Claim::Held).ok_or_else(failure::unexpected)
+            }
+            _ => Err(failure::unexpected()),
+        }
+    }
+
+    async fn compare_and_delete(&self, call: Call, key: &str, token: &Token) -> Result<bool> {
+        match token {
+            Token::Absent => Ok(false),
+            Token::Value(before) => {
+                is_one(&self.script(call, &scripts::COMPARE_AND_DELETE, &[key.as_bytes(), before]).await?)
+            }
+            Token::Version(_) => Err(self.info.unsupported(call.operation)),
+        }
+    }
+
     async fn increment(&self, call: Call, change: Change<'_>) -> Result<i64> {
-        let increment = cmd("INCRBY").arg(change.key).arg(change.by).to_owned();
+        let increment = command("INCRBY", [change.key.as_bytes(), change.by.to_string().as_bytes()]);
         let request = match change.ttl {
             None => Request::One(increment),
             // The zero brings the ttl, and only where there was nothing.
             Some(ttl) => {
                 let zero = Item { key: change.key, value: Bytes::from_static(b"0"), ttl: Some(ttl) };
-                Request::Atomic(transaction([set(&zero).arg("NX").to_owned(), increment]))
+                Request::Atomic(transaction([set_if_absent(&zero), increment]))
             }
         };
         let replies = self.connections.ask(call, &request).await?;
@@ -129,11 +154,12 @@ impl Store for Redis {
 
     async fn expire(&self, call: Call, key: &str, ttl: Option<Duration>) -> Result<bool> {
         let request = match ttl {
-            Some(ttl) => Request::One(cmd("PEXPIRE").arg(key).arg(milliseconds(ttl)).to_owned()),
-            // PERSIST says the same of an entry without a ttl and of none.
-            None => {
-                Request::Atomic(transaction([cmd("PERSIST").arg(key).to_owned(), cmd("EXISTS").arg(key).to_owned()]))
+            Some(ttl) => {
+                let left = milliseconds(ttl).to_string();
+                Request::One(command("PEXPIRE", [key.as_bytes(), left.as_bytes()]))
             }
+            // PERSIST says the same of an entry without a ttl and of none.
+            None => Request::Atomic(transaction(["PERSIST", "EXISTS"].map(|name| command(name, [key.as_bytes()])))),
         };
         let replies = self.connections.ask(call, &request).await?;
         replies.last().map_or_else(|| Err(failure::unexpected()), is_one)
@@ -254,15 +280,31 @@ fn range(range: Value) -> Option<(u16, u16, (String, u16))> {
 }
 
 /// One command for each of `keys`.
-fn each(keys: &[&str], command: &'static str) -> impl Iterator<Item = Cmd> {
-    keys.iter().map(move |key| cmd(command).arg(key).to_owned())
+fn each(keys: &[&str], name: &'static str) -> impl Iterator<Item = Cmd> {
+    keys.iter().map(move |key| command(name, [key.as_bytes()]))
 }
 
-fn of_each(keys: &[&str], command: &'static str) -> Request {
+fn of_each(keys: &[&str], name: &'static str) -> Request {
     match keys {
-        [key] => Request::One(cmd(command).arg(key).to_owned()),
-        keys => Request::Several(pipeline(each(keys, command))),
+        [key] => Request::One(command(name, [key.as_bytes()])),
+        keys => Request::Several(pipeline(each(keys, name))),
     }
+}
+
+/// A command whose place in memory never has to grow.
+fn command<'a>(name: &str, arguments: impl IntoIterator<Item = &'a [u8], IntoIter: Clone>) -> Cmd {
+    let arguments = arguments.into_iter();
+    let (count, size) = arguments.clone().fold((1, name.len()), |(count, size), word| (count + 1, size + word.len()));
+    let mut command = Cmd::with_capacity(count, size);
+    command.arg(name);
+    arguments.for_each(|word| {
+        command.arg(word);
+    });
+    command
+}
+
+fn mget(keys: &[&str]) -> Cmd {
+    command("MGET", keys.iter().map(|key| key.as_bytes()))
 }
 
 fn pipeline(commands: impl IntoIterator<Item = Cmd>) -> Pipeline {
@@ -280,11 +322,16 @@ fn transaction(commands: impl IntoIterator<Item = Cmd>) -> Pipeline {
 }
 
 fn set(item: &Item<'_>) -> Cmd {
-    let mut set = cmd("SET");
-    set.arg(item.key).arg(&*item.value);
-    if let Some(ttl) = item.ttl {
-        set.arg("PX").arg(milliseconds(ttl));
+    let (key, value): (_, &[u8]) = (item.key.as_bytes(), &item.value);
+    match item.ttl {
+        Some(ttl) => command("SET", [key, value, b"PX", milliseconds(ttl).to_string().as_bytes()]),
+        None => command("SET", [key, value]),
     }
+}
+
+fn set_if_absent(item: &Item<'_>) -> Cmd {
+    let mut set = set(item);
+    set.arg("NX");
     set
 }
 

@@ -1,23 +1,26 @@
 //! Redis and Valkey: one server, the master that sentinels name, or a cluster.
 //!
-//! The client is redis-rs; what stands around it here keeps the port's promises. `supervisor` makes, shares and replaces
-//! connections; `stream` and `order` prove that each reply belongs to its request; `commands` speaks the verbs.
+//! Commands, values and clusters are redis-rs's; connections are our own, to keep the port's promises. `supervisor` makes
+//! and replaces them; `login` says who we are; `pipe` shares each among its callers; `order` proves that each reply belongs
+//! to its request; `values` reads it; `commands` speaks the verbs.
 
 mod commands;
 mod config;
 mod failure;
 mod frames;
 mod glob;
+mod login;
 mod node;
 mod order;
+mod pipe;
 mod pulse;
 mod reply;
 mod scripts;
 mod server;
-mod stream;
 mod supervisor;
 mod tls;
 mod topology;
+mod values;
 
 use std::{fmt, sync::Arc};
 
@@ -58,7 +61,7 @@ use crate::{Error, Result, url::Url};
 ///   the one database (`FLUSHDB`), on a cluster all of it.
 /// - **`compare_and_set`** compares bytes: an entry that was changed and changed back counts as unchanged.
 /// - **`raw`** carries out any command. One that changes or blocks its connection (`SELECT`, `SUBSCRIBE`, `BLPOP`, `CLIENT`…)
-///   gets a connection of its own, for that call; on a cluster it is refused.
+///   gets a connection of its own, for that call, whose answer is the first reply; on a cluster it is refused.
 ///
 /// ```
 /// use scrubjay::{Cache, far::Redis, serializer::Json};

@@ -39,9 +39,9 @@ impl Connect for Node {
 impl ConnectionLike for Node {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         Box::pin(async move {
-            let Connection { commands, pulse, .. } = &mut self.0;
+            let Connection { commands, pulse, .. } = &self.0;
             let watch = Watch::new(pulse)?;
-            let answer = commands.send_packed_command(command).await;
+            let answer = commands.one(command).await;
             watch.end(answer, || may_be_repeated(command))
         })
     }
@@ -53,15 +53,16 @@ impl ConnectionLike for Node {
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
         Box::pin(async move {
-            let Connection { commands, pulse, .. } = &mut self.0;
+            let Connection { commands, pulse, .. } = &self.0;
             let watch = Watch::new(pulse)?;
-            let answer = commands.send_packed_commands(pipeline, offset, count).await;
+            let answer = commands.several(pipeline, offset, count).await;
             watch.end(answer, || pipeline.cmd_iter().all(may_be_repeated))
         })
     }
 
     fn get_db(&self) -> i64 {
-        self.0.commands.get_db()
+        // A cluster has no other.
+        0
     }
 }
 

@@ -9,8 +9,8 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisError,
-    RedisResult, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, Pipeline, ProtocolVersion, RedisConnectionInfo,
+    RedisError, RedisResult, Value,
     aio::MultiplexedConnection,
     io::tcp::socket2::{SockRef, TcpKeepalive},
 };
@@ -22,14 +22,13 @@ use tokio::{
 };
 
 use super::{
+    login::log_in,
     order::{Order, Strictness},
+    pipe::Pipe,
     pulse::Pulse,
-    stream::Orderly,
     tls::Tls,
 };
 
-/// How many requests may wait for the socket. Further callers wait for a place, within their deadlines.
-const QUEUE: usize = 256;
 /// How long sent bytes may stay unacknowledged, and an idle peer silent, before the system gives a connection up.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
 
@@ -60,9 +59,35 @@ pub(super) enum Address {
 /// A connection to one server that any number of callers share; clones are the same one.
 #[derive(Clone)]
 pub(super) struct Connection {
-    pub(super) commands: MultiplexedConnection,
+    pub(super) commands: Commands,
     pub(super) pulse: Arc<Pulse>,
     _driver: Arc<Driver>,
+}
+
+/// What carries requests.
+#[derive(Clone)]
+pub(super) enum Commands {
+    Ours(Pipe),
+    /// Where only redis-rs knows how to connect.
+    Theirs(MultiplexedConnection),
+}
+
+impl Commands {
+    /// The reply to `command`, which may be a server's refusal.
+    pub(super) async fn one(&self, command: &Cmd) -> RedisResult<Value> {
+        match self {
+            Self::Ours(pipe) => pipe.command(command).await,
+            Self::Theirs(connection) => Box::pin(connection.clone().send_packed_command(command)).await,
+        }
+    }
+
+    /// The replies to `pipeline`: `count` of them, after the first `skipped`.
+    pub(super) async fn several(&self, pipeline: &Pipeline, skipped: usize, count: usize) -> RedisResult<Vec<Value>> {
+        match self {
+            Self::Ours(pipe) => pipe.commands(pipeline, skipped, count).await,
+            Self::Theirs(connection) => connection.clone().send_packed_commands(pipeline, skipped, count).await,
+        }
+    }
 }
 
 /// The task that moves a connection's bytes; it ends with the connection.
@@ -97,20 +122,20 @@ impl Server {
     /// Connects and logs in. Whoever calls bounds the time.
     pub(super) async fn connect(&self, strictness: Strictness) -> RedisResult<Connection> {
         let pulse = Arc::new(Pulse::default());
-        let (socket, config) = match &self.address {
+        let socket = match &self.address {
             Address::Client(client) => return connect_by_redis(client, pulse).await,
-            address => (address.dial().await?, config()),
+            address => address.dial().await?,
         };
         if strictness == Strictness::Form {
             pulse.set_strictness(strictness);
         }
-        let socket = Orderly::new(socket, Order::new(nonce()), Arc::clone(&pulse));
-        let (mut commands, driver) = MultiplexedConnection::new_with_config(&self.login, socket, config).await?;
+        let (pipe, driver) = Pipe::new(socket, Order::new(nonce()), Arc::clone(&pulse));
         let driver = Arc::new(Driver(Handle::current().spawn(driver).abort_handle()));
-        if strictness == Strictness::Proof && echoes(&mut commands).await? {
+        log_in(&pipe, &self.login).await?;
+        if strictness == Strictness::Proof && echoes(&pipe).await? {
             pulse.set_strictness(Strictness::Proof);
         }
-        Ok(Connection { commands, pulse, _driver: driver })
+        Ok(Connection { commands: Commands::Ours(pipe), pulse, _driver: driver })
     }
 }
 
@@ -146,7 +171,9 @@ async fn dial_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
 
 /// A connection that redis-rs makes by itself: what comes and goes on it is not seen.
 async fn connect_by_redis(client: &Client, pulse: Arc<Pulse>) -> RedisResult<Connection> {
-    let commands = client.get_multiplexed_async_connection_with_config(&config()).await?;
+    // The timeouts of redis-rs are off: a call's own deadline rules.
+    let config = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
+    let commands = Commands::Theirs(client.get_multiplexed_async_connection_with_config(&config).await?);
     let driver = Arc::new(Driver(end_with_the_runtime(&pulse)));
     Ok(Connection { commands, pulse, _driver: driver })
 }
@@ -167,14 +194,9 @@ pub(super) fn end_with_the_runtime(pulse: &Arc<Pulse>) -> AbortHandle {
     Handle::current().spawn(task).abort_handle()
 }
 
-/// The timeouts of redis-rs are off: a call's own deadline rules.
-fn config() -> AsyncConnectionConfig {
-    AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None).set_pipeline_buffer_size(QUEUE)
-}
-
 /// Whether we may use `ECHO` here: an ACL can forbid it, and some proxies do not know it.
-async fn echoes(commands: &mut MultiplexedConnection) -> RedisResult<bool> {
-    let answer = commands.send_packed_command(redis::cmd("ECHO").arg("scrubjay")).await?;
+async fn echoes(pipe: &Pipe) -> RedisResult<bool> {
+    let answer = pipe.command(redis::cmd("ECHO").arg("scrubjay")).await?;
     Ok(answer == Value::BulkString(b"scrubjay".to_vec()))
 }
 

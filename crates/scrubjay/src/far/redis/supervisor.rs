@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     mem,
-    pin::Pin,
+    pin::{Pin, pin},
     process,
     sync::{
         Arc,
@@ -12,9 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use foldhash::fast::RandomState;
 use parking_lot::{RwLock, RwLockWriteGuard};
 use redis::{RedisResult, ServerErrorKind, Value};
-use tokio::runtime::{self, Handle};
+use tokio::{runtime, time};
 
 use super::{
     failure,
@@ -34,19 +35,19 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Supervisor {
     topology: Arc<Topology>,
     pool: usize,
+    next: AtomicUsize,
     places: RwLock<Places>,
 }
 
 /// Connections by runtime, in one process. A socket belongs to the runtime that it was made on, and to one process.
 struct Places {
     process: u32,
-    by_runtime: HashMap<runtime::Id, Arc<Pool>>,
+    by_runtime: HashMap<runtime::Id, Arc<Pool>, RandomState>,
 }
 
 /// The connections of one runtime.
 struct Pool {
     slots: Box<[Slot]>,
-    next: AtomicUsize,
 }
 
 /// The place of one connection.
@@ -77,8 +78,8 @@ struct Sent {
 
 impl Supervisor {
     pub(super) fn new(topology: Topology, pool: usize) -> Self {
-        let places = Places { process: process::id(), by_runtime: HashMap::new() };
-        Self { topology: Arc::new(topology), pool, places: RwLock::new(places) }
+        let places = Places { process: process::id(), by_runtime: HashMap::default() };
+        Self { topology: Arc::new(topology), pool, next: AtomicUsize::new(0), places: RwLock::new(places) }
     }
 
     pub(super) fn is_cluster(&self) -> bool {
@@ -87,8 +88,13 @@ impl Supervisor {
 
     /// The replies to `request`, by the call's deadline.
     pub(super) async fn ask(&self, call: Call, request: &Request) -> Result<Vec<Value>> {
+        let runtime = timer::runtime()?;
         let mut sent = None;
-        let answer = within(call, self.ask_twice(call, request, &mut sent)).await?;
+        let answer = {
+            // Pinned here and lent on: each hand that it passed through would copy it.
+            let asked = pin!(self.ask_twice(call, request, runtime, &mut sent));
+            within(call, asked).await?
+        };
         answer.unwrap_or_else(|| {
             let Some(sent) = sent else {
                 return Err(Error::new(ErrorKind::Timeout, "not sent: no connection was made before the deadline"));
@@ -103,10 +109,11 @@ impl Supervisor {
 
     /// The reply to a command that must not share its connection.
     pub(super) async fn ask_alone(&self, call: Call, request: &Request) -> Result<Vec<Value>> {
-        let answer = async {
+        timer::runtime()?;
+        let answer = pin!(async {
             let link = self.topology.connect(Strictness::Form).await?;
             link.ask(request).await
-        };
+        });
         match within(call, answer).await? {
             Some(answer) => answer.map_err(|error| failure::from_redis(&error, call.operation)),
             None => Err(Error::new(ErrorKind::Timeout, "no answer before the deadline")),
@@ -120,15 +127,20 @@ impl Supervisor {
     }
 
     /// Asks; once more where a connection turned out to be lost, and the request may be repeated or was never sent.
-    async fn ask_twice(&self, call: Call, request: &Request, sent: &mut Option<Sent>) -> Result<Vec<Value>> {
-        let pool = self.pool();
-        let slot = pool.slot();
+    async fn ask_twice(
+        &self,
+        call: Call,
+        request: &Request,
+        runtime: runtime::Id,
+        sent: &mut Option<Sent>,
+    ) -> Result<Vec<Value>> {
+        let turn = self.turn();
         let mut again = true;
         loop {
-            let link = match slot.live() {
+            let link = match self.live(runtime, turn) {
                 Some(link) => link,
                 // Rare, so it shall not make the future of every call larger.
-                None => Box::pin(slot.connect(call, &self.topology)).await?,
+                None => Box::pin(self.connect(call, runtime, turn)).await?,
             };
             let Sent { link, written, .. } =
                 sent.insert(Sent { received: link.pulse().received(), written: link.pulse().written(), link });
@@ -148,15 +160,26 @@ impl Supervisor {
         }
     }
 
-    /// The connections of the runtime that polls this.
-    fn pool(&self) -> Arc<Pool> {
-        let runtime = Handle::current().id();
-        if let Some(pool) = self.places.read().by_runtime.get(&runtime) {
-            return Arc::clone(pool);
-        }
+    /// Which connection of a pool the next call takes.
+    fn turn(&self) -> usize {
+        if self.pool == 1 { 0 } else { self.next.fetch_add(1, Ordering::Relaxed) % self.pool }
+    }
+
+    /// The connection of `runtime` whose turn it is, if it is of use.
+    fn live(&self, runtime: runtime::Id, turn: usize) -> Option<Arc<Link>> {
+        self.places.read().by_runtime.get(&runtime)?.slots[turn].live()
+    }
+
+    async fn connect(&self, call: Call, runtime: runtime::Id, turn: usize) -> Result<Arc<Link>> {
+        let pool = self.pool(runtime);
+        pool.slots[turn].connect(call, &self.topology).await
+    }
+
+    /// The connections of `runtime`.
+    fn pool(&self, runtime: runtime::Id) -> Arc<Pool> {
         let mut places = self.places();
         // What a finished runtime left behind goes when a new one comes.
-        places.by_runtime.retain(|_, pool| Arc::strong_count(pool) > 1 || pool.is_alive());
+        places.by_runtime.retain(|id, pool| *id == runtime || Arc::strong_count(pool) > 1 || pool.is_alive());
         let pool = places.by_runtime.entry(runtime).or_insert_with(|| Arc::new(Pool::new(self.pool)));
         Arc::clone(pool)
     }
@@ -175,25 +198,17 @@ impl Supervisor {
     }
 }
 
-/// `answer`, or `None` at the deadline; nothing is begun after it.
+/// `answer`, or `None` at the deadline; nothing is begun after it. To be called in a runtime.
 async fn within<T>(call: Call, answer: impl Future<Output = T>) -> Result<Option<T>> {
     if call.remaining().is_zero() {
         return Err(Error::new(ErrorKind::Timeout, "not sent: the call's deadline had passed"));
     }
-    timer::until(call.deadline, answer).await
+    Ok(time::timeout_at(call.deadline.into(), answer).await.ok())
 }
 
 impl Pool {
     fn new(size: usize) -> Self {
-        Self { slots: (0..size).map(|_| Slot::default()).collect(), next: AtomicUsize::new(0) }
-    }
-
-    /// The slots in turn.
-    fn slot(&self) -> &Slot {
-        match &*self.slots {
-            [only] => only,
-            slots => &slots[self.next.fetch_add(1, Ordering::Relaxed) % slots.len()],
-        }
+        Self { slots: (0..size).map(|_| Slot::default()).collect() }
     }
 
     fn is_alive(&self) -> bool {

@@ -111,9 +111,9 @@ impl Sentinels {
     }
 
     async fn ask(&self, sentinel: &Server) -> RedisResult<(String, u16)> {
-        let mut connection = sentinel.connect(Strictness::Count).await?;
+        let connection = sentinel.connect(Strictness::Count).await?;
         let question = redis::cmd("SENTINEL").arg("get-master-addr-by-name").arg(&self.group).to_owned();
-        match connection.commands.send_packed_command(&question).await?.extract_error()? {
+        match connection.commands.one(&question).await?.extract_error()? {
             Value::Nil => {
                 Err((ErrorKind::MasterNameNotFoundBySentinel, "a sentinel knows no master of that name").into())
             }
@@ -122,8 +122,8 @@ impl Sentinels {
     }
 
     async fn connect_to_master(&self, host: String, port: u16, strictness: Strictness) -> RedisResult<Connection> {
-        let mut connection = self.master.at(host, port).connect(strictness).await?;
-        let role = connection.commands.send_packed_command(&redis::cmd("ROLE")).await?;
+        let connection = self.master.at(host, port).connect(strictness).await?;
+        let role = connection.commands.one(&redis::cmd("ROLE")).await?;
         let is_master = match role {
             Value::Array(facts) => matches!(facts.first(), Some(Value::BulkString(role)) if role == b"master"),
             // An ACL may forbid the question; a write will tell.
@@ -157,14 +157,12 @@ impl Link {
 }
 
 async fn ask_server(connection: &Connection, request: &Request) -> RedisResult<Vec<Value>> {
-    let mut commands = connection.commands.clone();
+    let commands = &connection.commands;
     match request {
-        Request::One(command) | Request::Node { command, .. } => Ok(vec![commands.send_packed_command(command).await?]),
+        Request::One(command) | Request::Node { command, .. } => Ok(vec![commands.one(command).await?]),
         // Boxed, so that the commonest call's future stays small.
-        Request::Several(pipeline) => Box::pin(commands.send_packed_commands(pipeline, 0, pipeline.len())).await,
-        Request::Atomic(pipeline) => {
-            carried_out(Box::pin(commands.send_packed_commands(pipeline, pipeline.len() + 1, 1)).await?)
-        }
+        Request::Several(pipeline) => Box::pin(commands.several(pipeline, 0, pipeline.len())).await,
+        Request::Atomic(pipeline) => carried_out(Box::pin(commands.several(pipeline, pipeline.len() + 1, 1)).await?),
     }
 }
 

@@ -40,6 +40,23 @@ fn a_bounded_cache_holds_exactly_its_capacity() {
     }
 }
 
+/// First in, first out would find nothing at all.
+#[test]
+fn a_loop_over_more_than_fits_finds_a_part_of_itself() {
+    let memory = Memory::with_capacity(100);
+    let missed = |access: &u64| {
+        let key = &*(access % 1_000).to_string();
+        let missed = memory.get(key).is_none();
+        if missed {
+            memory.set(key, *access, None);
+        }
+        missed
+    };
+    let hits = 5_000 - (0..5_000).filter(missed).count();
+    assert!(hits > 300, "{hits} of 400 at best");
+    memory.validate();
+}
+
 #[test]
 fn an_unbounded_cache_evicts_nothing() {
     let memory = Memory::unbounded();

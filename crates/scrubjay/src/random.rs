@@ -3,33 +3,36 @@
 use std::{
     array,
     hash::{BuildHasher, RandomState},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// A splitmix64 sequence, which needs no more state than a count of the numbers drawn.
 #[derive(Debug)]
-pub(super) struct Random {
+pub(crate) struct Random {
     seed: u64,
     drawn: AtomicU64,
 }
 
 impl Random {
     /// The sequence that belongs to `seed`.
-    pub(super) fn seeded(seed: u64) -> Self {
+    pub(crate) fn seeded(seed: u64) -> Self {
         Self { seed, drawn: AtomicU64::new(0) }
     }
 
     /// A sequence that no other process draws too.
-    pub(super) fn unpredictable() -> Self {
+    pub(crate) fn unpredictable() -> Self {
         Self::seeded(RandomState::new().hash_one("seed"))
     }
 
-    pub(super) fn seed(&self) -> u64 {
+    pub(crate) fn seed(&self) -> u64 {
         self.seed
     }
 
     /// The next `N` numbers, each at least 0 and below 1. Drawn at once: calls at the same time do not split a group.
-    pub(super) fn fractions<const N: usize>(&self) -> [f64; N] {
+    pub(crate) fn fractions<const N: usize>(&self) -> [f64; N] {
         let mut drawn = self.drawn.fetch_add(N as u64, Ordering::Relaxed);
         array::from_fn(|_| {
             drawn = drawn.wrapping_add(1);
@@ -37,6 +40,12 @@ impl Random {
             f64::from(high_half) / (f64::from(u32::MAX) + 1.0)
         })
     }
+}
+
+/// The sequence of whoever needs no other.
+pub(crate) fn shared() -> &'static Random {
+    static SHARED: LazyLock<Random> = LazyLock::new(Random::unpredictable);
+    &SHARED
 }
 
 /// The `n`th number of the sequence of `seed`, after Steele, Lea and Flood (2014).

@@ -1,0 +1,209 @@
+//! Where a function's values live: found at its first call, or told by an expression at each.
+
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    sync::{Arc, LazyLock, OnceLock},
+};
+
+use parking_lot::Mutex;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Builder, Cache, ErrorKind, Result, blocking, caches, serializer::Codecs};
+
+/// Which cache a function names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// None: the configured default, which is memory until it is configured.
+    Default,
+    /// An alias.
+    Alias(&'static str),
+    /// A URL. Functions that name the same one share a cache, if their values have the same type.
+    Url(&'static str),
+}
+
+impl Place {
+    /// Live values have one type. An alias that keeps them for another one, and the default, which is everybody's, are
+    /// therefore a cache for each type that functions return; a store is one for all.
+    fn find<V: Clone + Send + Sync + 'static>(self, codecs: Codecs<V>) -> Result<Cache<V>> {
+        match self {
+            Self::Default if caches::config(caches::DEFAULT)?.has_near() => {
+                self.typed(|| Ok(Builder::from_recipe(caches::config(caches::DEFAULT)?).codecs(codecs)))
+            }
+            Self::Default => caches::get_with(caches::DEFAULT, codecs),
+            Self::Alias(alias) => match caches::get_with(alias, codecs) {
+                Err(error) if error.kind() == ErrorKind::WrongType => {
+                    self.typed(|| Ok(Builder::from_recipe(caches::config(alias)?).codecs(codecs)))
+                }
+                found => found,
+            },
+            Self::Url(url) => self.typed(|| Cache::builder().codecs(codecs).url(url)),
+        }
+    }
+
+    /// The one cache of this place for `V`s.
+    fn typed<V: Clone + Send + Sync + 'static>(self, builder: impl FnOnce() -> Result<Builder<V>>) -> Result<Cache<V>> {
+        let key = (self, TypeId::of::<V>());
+        let known = TYPED.lock().get(&key).and_then(|cache| cache.downcast_ref::<Cache<V>>().cloned());
+        if let Some(cache) = known {
+            return Ok(cache);
+        }
+        // Built outside the lock: factories are users' code. Of two that build at once the first to come back wins.
+        let built = builder()?.build()?;
+        let mut caches = TYPED.lock();
+        let cache = Arc::clone(caches.entry(key).or_insert_with(|| Arc::new(built.clone())));
+        Ok(cache.downcast_ref::<Cache<V>>().cloned().unwrap_or(built))
+    }
+}
+
+/// Caches that only functions know, by place and type of value.
+static TYPED: LazyLock<Mutex<HashMap<(Place, TypeId), Arc<dyn Any + Send + Sync>>>> = LazyLock::new(Mutex::default);
+
+/// The cache of a function whose values have one type.
+pub struct Home<V>(OnceLock<Cache<V>>);
+
+impl<V: Clone + Send + Sync + 'static> Home<V> {
+    /// Not found yet.
+    #[expect(clippy::new_without_default, reason = "it is made by a static alone")]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// The cache, found now if this is the first call.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if there is no such cache or it cannot be made; the next call tries again.
+    #[inline]
+    pub fn find(&self, place: Place, codecs: impl FnOnce() -> Codecs<V>) -> Result<&Cache<V>> {
+        if let Some(cache) = self.0.get() {
+            return Ok(cache);
+        }
+        let found = place.find(codecs())?;
+        Ok(self.0.get_or_init(|| found))
+    }
+}
+
+impl<V> fmt::Debug for Home<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Home")
+    }
+}
+
+/// The caches of a generic function, one for each type of value.
+#[derive(Debug)]
+pub struct AnyHome(Mutex<Vec<(TypeId, Arc<dyn Any + Send + Sync>)>>);
+
+impl AnyHome {
+    /// Not found yet.
+    #[expect(clippy::new_without_default, reason = "it is made by a static alone")]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    /// As [`Home::find`].
+    ///
+    /// # Errors
+    /// As [`Home::find`].
+    pub fn find<V>(&self, place: Place, codecs: impl FnOnce() -> Codecs<V>) -> Result<Cache<V>>
+    where
+        V: Clone + Send + Sync + 'static,
+    {
+        let known = {
+            let homes = self.0.lock();
+            let home = homes.iter().find(|(value, _)| *value == TypeId::of::<V>());
+            home.and_then(|(_, cache)| cache.downcast_ref::<Cache<V>>().cloned())
+        };
+        if let Some(cache) = known {
+            return Ok(cache);
+        }
+        let found = place.find(codecs())?;
+        self.0.lock().push((TypeId::of::<V>(), Arc::new(found.clone())));
+        Ok(found)
+    }
+}
+
+/// What an expression may give for a cache: one, a reference to one, none.
+#[diagnostic::on_unimplemented(
+    message = "`cache` must be a `Cache<{V}>`, or an `Option` of one, and is a `{Self}`",
+    note = "`cache = \"…\"` names an alias or a URL; the cache's values are what the function returns, without `Result` and `Option`"
+)]
+pub trait Chosen<V> {
+    /// The cache; none bypasses it.
+    fn chosen(&self) -> Option<&Cache<V>>;
+}
+
+impl<V> Chosen<V> for Cache<V> {
+    #[inline]
+    fn chosen(&self) -> Option<&Cache<V>> {
+        Some(self)
+    }
+}
+
+impl<V> Chosen<V> for blocking::Cache<V> {
+    fn chosen(&self) -> Option<&Cache<V>> {
+        Some(self.as_asynchronous())
+    }
+}
+
+impl<V, C: Chosen<V>> Chosen<V> for Option<C> {
+    #[inline]
+    fn chosen(&self) -> Option<&Cache<V>> {
+        self.as_ref().and_then(C::chosen)
+    }
+}
+
+impl<V, C: Chosen<V> + ?Sized> Chosen<V> for &C {
+    #[inline]
+    fn chosen(&self) -> Option<&Cache<V>> {
+        (**self).chosen()
+    }
+}
+
+impl<V, C: Chosen<V> + ?Sized> Chosen<V> for Arc<C> {
+    fn chosen(&self) -> Option<&Cache<V>> {
+        (**self).chosen()
+    }
+}
+
+impl<V, C: Chosen<V>, F: FnOnce() -> C> Chosen<V> for LazyLock<C, F> {
+    #[inline]
+    fn chosen(&self) -> Option<&Cache<V>> {
+        (**self).chosen()
+    }
+}
+
+/// Which serializers a type of value can have: serde's, if it has serde. The compiler finds the better trait first.
+pub struct Codec<V>(pub std::marker::PhantomData<V>);
+
+impl<V> fmt::Debug for Codec<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Codec")
+    }
+}
+
+/// For a type with serde.
+pub trait CodecOfSerde<V> {
+    /// All of them.
+    fn codecs(&self) -> Codecs<V>;
+}
+
+impl<V: Clone + Send + Sync + 'static + Serialize + DeserializeOwned> CodecOfSerde<V> for Codec<V> {
+    fn codecs(&self) -> Codecs<V> {
+        Codecs::serde()
+    }
+}
+
+/// For any other.
+pub trait CodecOfAny<V> {
+    /// None.
+    fn codecs(&self) -> Codecs<V>;
+}
+
+impl<V: Clone + Send + Sync + 'static> CodecOfAny<V> for &Codec<V> {
+    fn codecs(&self) -> Codecs<V> {
+        Codecs::none()
+    }
+}

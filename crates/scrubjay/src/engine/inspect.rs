@@ -1,0 +1,78 @@
+//! Tells a live entry of the far tier from what only stands in its place: a value past its ttl, the knowledge that there is
+//! none, a lease. To every verb but a load those are nothing.
+
+use std::time::Duration;
+
+use super::{Engine, Far};
+use crate::{
+    Result,
+    entry::{Content, Entry},
+    far::{Call, Found, Item, Token, Want},
+};
+
+/// What stands under a key of the store.
+pub(super) enum Inspected {
+    /// Nothing at all.
+    Absent,
+    /// An entry that is not one any more, or not yet, and its token.
+    Dead(Option<Token>),
+    /// A live entry, the time it has left, its token, and what it is beside its value.
+    Live { left: Option<Duration>, token: Option<Token>, entry: Entry },
+}
+
+impl<V: Clone + Send + Sync + 'static> Engine<V> {
+    /// Reads what stands under `wire`.
+    pub(super) async fn inspect(&self, far: &Far<V>, call: Call, wire: &str) -> Result<Inspected> {
+        let want = if far.capability.compare_and_set { Want::EVERYTHING } else { Want::VALUE_AND_TTL };
+        let found = far.store.get(call, &[wire], want).await?.pop().flatten();
+        Ok(found.map_or(Inspected::Absent, |found| self.judge(found)))
+    }
+
+    fn judge(&self, found: Found) -> Inspected {
+        let Found { value, ttl, token } = found;
+        let entry = if self.bare { Entry::bare(&value) } else { Entry::open(&value) };
+        match (&entry.content, ttl) {
+            (Content::Value(_), Some(kept)) if kept <= entry.grace && !entry.grace.is_zero() => Inspected::Dead(token),
+            (Content::Value(_), kept) => {
+                Inspected::Live { left: kept.map(|kept| kept.saturating_sub(entry.grace)), token, entry }
+            }
+            (Content::Negative | Content::Lease(_), _) => Inspected::Dead(token),
+        }
+    }
+
+    /// Puts `item` where nothing lives, after the store has said that something stands there; says whether it did.
+    pub(super) async fn put_over_the_dead(&self, far: &Far<V>, call: Call, item: &Item<'_>) -> Result<bool> {
+        if self.bare {
+            return Ok(false);
+        }
+        loop {
+            let written = match self.inspect(far, call, item.key).await? {
+                Inspected::Live { .. } | Inspected::Dead(None) => return Ok(false),
+                Inspected::Absent => far.store.add(call, item).await?,
+                Inspected::Dead(Some(token)) => far.store.compare_and_set(call, item, &token).await?,
+            };
+            // Each turn somebody else has changed the entry; the deadline ends this if they never stop.
+            if written {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Gives the live entry under `wire` another ttl; says whether there was one. A load under way is void.
+    pub(super) async fn expire_far(&self, far: &Far<V>, call: Call, wire: &str, ttl: Option<Duration>) -> Result<bool> {
+        if self.bare || !far.capability.expire {
+            return far.store.expire(call, wire, ttl).await;
+        }
+        match self.inspect(far, call, wire).await? {
+            Inspected::Absent | Inspected::Dead(None) => Ok(false),
+            Inspected::Dead(Some(token)) => far.store.compare_and_delete(call, wire, &token).await.map(|_| false),
+            Inspected::Live { entry, token: Some(token), .. } if !entry.grace.is_zero() => {
+                let kept = ttl.map(|ttl| ttl.saturating_add(entry.grace));
+                let entry = if ttl.is_some() { entry } else { Entry { grace: Duration::ZERO, ..entry } };
+                let item = Item { key: wire, value: entry.seal(), ttl: kept };
+                far.store.compare_and_set(call, &item, &token).await
+            }
+            Inspected::Live { .. } => far.store.expire(call, wire, ttl).await,
+        }
+    }
+}

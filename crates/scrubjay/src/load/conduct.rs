@@ -1,0 +1,142 @@
+//! Who loads: of all calls for a key one leads, in its own future or in a task, and the others wait.
+
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::{
+    Loader, Plan, ancestry,
+    flights::{Arrival, Boarding, Landed, Lead, Wait},
+    loading::Loading,
+    plan::Reading,
+};
+use crate::{Error, ErrorKind, Result, Source, clock, engine::Engine, far::timer};
+
+/// What a call came to, and where it was found; nowhere, if it was loaded.
+#[derive(Debug)]
+pub struct Flown<V> {
+    pub(crate) result: Landed<V>,
+    pub(crate) source: Option<Source>,
+}
+
+impl<V> Flown<V> {
+    pub(super) fn found(value: Option<V>, source: Source) -> Self {
+        Self { result: Ok(value), source: Some(source) }
+    }
+
+    pub(super) fn loaded(result: Landed<V>) -> Self {
+        Self { result, source: None }
+    }
+}
+
+/// Carries out `plan`: joins the load under way, or leads one.
+pub(crate) async fn fly<V, L>(engine: &Engine<V>, plan: Plan, loader: L) -> Flown<V>
+where
+    V: Clone + Send + Sync + 'static,
+    L: Loader<V>,
+{
+    let key = engine.near_key(plan.qualified());
+    if plan.reading == Reading::Nowhere {
+        engine.loads.flights.void(key.pair());
+    }
+    loop {
+        match engine.loads.flights.board(key.pair()) {
+            Boarding::Lead(lead) => {
+                drop(key);
+                return loader.conduct(Journey { engine, plan, lead }).await;
+            }
+            Boarding::Wait(wait) => match join(&plan, wait).await {
+                Ok(Some(landed)) => return Flown::loaded(landed),
+                Ok(None) => {}
+                Err(error) => return Flown::loaded(Err(error)),
+            },
+        }
+    }
+}
+
+/// Waits for somebody else's load, as long as `plan` says; nothing if that was abandoned.
+pub(super) async fn join<V: Clone>(plan: &Plan, mut wait: Wait<V>) -> Result<Option<Landed<V>>> {
+    let _edge = ancestry::waiting_for(wait.id())?;
+    let arrival = match plan.policy.soft_timeout {
+        None => None,
+        Some(Duration::ZERO) => {
+            wait.take_stale();
+            None
+        }
+        Some(patience) => {
+            let arrival = timer::until(clock::now() + patience, &mut wait).await?;
+            wait.take_stale();
+            arrival
+        }
+    };
+    let arrival = match (arrival, plan.deadline) {
+        (Some(arrival), _) => arrival,
+        (None, None) => (&mut wait).await,
+        (None, Some(deadline)) => {
+            let Some(arrival) = timer::until(deadline, &mut wait).await? else {
+                wait.give_up();
+                return Err(plan.timed_out());
+            };
+            arrival
+        }
+    };
+    Ok(match arrival {
+        Arrival::Landed(landed) => Some(landed),
+        Arrival::Spare(value) => Some(Ok(Some(value))),
+        Arrival::Abandoned => None,
+    })
+}
+
+/// Ends the flight of `lead`. A load that its caller had no more time for is not everybody's failure: somebody else takes over.
+pub(super) fn land<V: Clone>(lead: Lead<V>, plan: &Plan, flown: &Flown<V>) {
+    let late = plan.is_late() && matches!(&flown.result, Err(error) if error.kind() == ErrorKind::Timeout);
+    if !late {
+        lead.land(&flown.result);
+    }
+}
+
+/// A load about to begin, in the hands of the caller that leads it.
+pub struct Journey<'a, V> {
+    engine: &'a Engine<V>,
+    plan: Plan,
+    lead: Lead<V>,
+}
+
+impl<V> std::fmt::Debug for Journey<'_, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journey").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static> Journey<'_, V> {
+    /// Loads in the caller's own future.
+    pub(super) async fn in_place<L: Loader<V>>(self, loader: L) -> Flown<V> {
+        let Self { engine, plan, lead } = self;
+        let load = Loading { engine, plan: &plan, lead: &lead };
+        let flown = load.run(loader).await;
+        land(lead, &plan, &flown);
+        flown
+    }
+
+    /// Loads in a task, and waits for it as everybody else does.
+    pub(super) async fn spawned<L: Loader<V> + 'static>(self, loader: L) -> Flown<V> {
+        let Self { engine, plan, lead } = self;
+        let Ok(runtime) = Handle::try_current() else {
+            return Flown::loaded(Err(Error::unsupported(
+                "a load of its own needs a tokio runtime to run on: call from inside one, or leave out `spawned`",
+            )));
+        };
+        let (wait, follow) = (lead.wait(), lead.follow());
+        let engine = engine.clone();
+        let journey = Plan { deadline: None, ancestors: ancestry::current(), ..plan.clone() };
+        let task = runtime.spawn(async move {
+            drop(Journey { engine: &engine, plan: journey, lead }.in_place(loader).await);
+        });
+        follow.led_by(task.abort_handle());
+        match join(&plan, wait).await {
+            Ok(Some(landed)) => Flown::loaded(landed),
+            Ok(None) => Flown::loaded(Err(Error::new(ErrorKind::Load, "the runtime that ran the load was shut down"))),
+            Err(error) => Flown::loaded(Err(error)),
+        }
+    }
+}

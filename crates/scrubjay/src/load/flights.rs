@@ -1,0 +1,424 @@
+//! Single flight: of all callers that want a key loaded, one loads and the others wait.
+//!
+//! The table holds the loads under way of one cache. It is also the fence: whoever writes to a key voids its flight, and the
+//! value of a void flight goes to those who wait for it and nowhere else. While nothing is loading a write pays two atomic
+//! reads for that.
+
+use std::{
+    hash::{BuildHasher, Hasher},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use foldhash::quality::RandomState;
+use hashbrown::{HashTable, hash_table::Entry};
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    task::AbortHandle,
+};
+
+use super::sync::{AtomicUsize, Mutex};
+use crate::{Error, ErrorKind, QualifiedKey, Result};
+
+/// The loads under way of one cache.
+pub(crate) struct Flights<V> {
+    active: AtomicUsize,
+    shards: [Mutex<HashTable<Arc<Flight<V>>>>; SHARDS],
+    hasher: RandomState,
+    detached: Arc<Semaphore>,
+}
+
+const SHARDS: usize = 16;
+
+/// What a caller is to do.
+pub(crate) enum Boarding<V> {
+    /// Load, and [land](Lead::land).
+    Lead(Lead<V>),
+    /// Wait for whoever does.
+    Wait(Wait<V>),
+}
+
+/// What a load came to: a value, or the knowledge that there is none.
+pub(crate) type Landed<V> = Result<Option<V>>;
+
+/// The number of a flight, another one for each in this process.
+pub(crate) type FlightId = u64;
+
+struct Flight<V> {
+    id: FlightId,
+    hash: u64,
+    namespace: Box<str>,
+    key: Box<str>,
+    void: AtomicBool,
+    /// Set while the loader runs: a flight dropped then has panicked.
+    in_loader: AtomicBool,
+    /// Told when the last who waited has no more time: what is still held for the key is to be let go.
+    given_up: Notify,
+    state: Mutex<State<V>>,
+}
+
+struct State<V> {
+    phase: Phase<V>,
+    /// What may be served meanwhile.
+    spare: Option<(V, Takers)>,
+    /// The wakers of those who wait, by number: a caller that has left takes its own out.
+    wakers: Vec<(u64, Waker)>,
+    next: u64,
+    /// Those who wait, polled or not.
+    waiting: usize,
+    /// The task that loads, if it is one.
+    task: Option<AbortHandle>,
+    /// The place among the loads that nobody waits for.
+    detached: Option<OwnedSemaphorePermit>,
+}
+
+/// Who may leave with the value that there was before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Takers {
+    /// Those who would rather have a stale value than wait.
+    TheImpatient,
+    /// All: it is fresh.
+    Everybody,
+}
+
+enum Phase<V> {
+    Loading,
+    /// Its leader left: those who wait board anew, and the first of them leads.
+    Abandoned,
+    Landed(Landed<V>),
+}
+
+impl<V> Flights<V> {
+    /// No flights; of those that nobody waits for any more, `detached` may go on at once.
+    pub(crate) fn new(detached: u32) -> Self {
+        Self {
+            active: AtomicUsize::new(0),
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::default(),
+            detached: Arc::new(Semaphore::new(detached as usize)),
+        }
+    }
+
+    /// Joins the flight of `key`, or starts one.
+    pub(crate) fn board(self: &Arc<Self>, key: QualifiedKey<'_>) -> Boarding<V> {
+        let hash = self.hash(key);
+        // Counted before the table is looked at, so that a writer who sees no flight wrote before this load began.
+        self.active.fetch_add(1, Ordering::SeqCst);
+        let mut shard = self.shard(hash).lock();
+        match shard.entry(hash, |flight| flight.is(key), |flight| flight.hash) {
+            Entry::Occupied(found) => {
+                self.active.fetch_sub(1, Ordering::SeqCst);
+                Boarding::Wait(Wait::new(self, found.get()))
+            }
+            Entry::Vacant(place) => {
+                let flight = Arc::new(Flight::new(key, hash));
+                place.insert(Arc::clone(&flight));
+                Boarding::Lead(Lead { flights: Arc::clone(self), flight, landed: false })
+            }
+        }
+    }
+
+    /// Voids the flight of `key`: what it brings is not kept.
+    #[inline]
+    pub(crate) fn void(&self, key: QualifiedKey<'_>) {
+        if self.active.load(Ordering::SeqCst) > 0 {
+            self.void_where_active(key);
+        }
+    }
+
+    #[cold]
+    fn void_where_active(&self, key: QualifiedKey<'_>) {
+        let hash = self.hash(key);
+        let mut shard = self.shard(hash).lock();
+        if let Ok(found) = shard.find_entry(hash, |flight| flight.is(key)) {
+            found.get().void.store(true, Ordering::SeqCst);
+            found.remove();
+            self.active.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Voids every flight of `namespace`; of all, if it is empty.
+    pub(crate) fn void_namespace(&self, namespace: &str) {
+        if self.active.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        for shard in &self.shards {
+            shard.lock().retain(|flight| {
+                let stays = !namespace.is_empty() && *flight.namespace != *namespace;
+                if !stays {
+                    flight.void.store(true, Ordering::SeqCst);
+                    self.active.fetch_sub(1, Ordering::SeqCst);
+                }
+                stays
+            });
+        }
+    }
+
+    /// Takes `flight` out, if it is still there.
+    fn remove(&self, flight: &Arc<Flight<V>>) {
+        let mut shard = self.shard(flight.hash).lock();
+        if let Ok(found) = shard.find_entry(flight.hash, |other| Arc::ptr_eq(other, flight)) {
+            found.remove();
+            self.active.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    fn hash(&self, key: QualifiedKey<'_>) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key.namespace.as_bytes());
+        hasher.write(key.key.as_bytes());
+        hasher.finish()
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "only the low bits choose the shard")]
+    fn shard(&self, hash: u64) -> &Mutex<HashTable<Arc<Flight<V>>>> {
+        &self.shards[hash as usize % SHARDS]
+    }
+}
+
+impl<V> Flight<V> {
+    fn new(key: QualifiedKey<'_>, hash: u64) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            hash,
+            namespace: key.namespace.into(),
+            key: key.key.into(),
+            void: AtomicBool::new(false),
+            in_loader: AtomicBool::new(false),
+            given_up: Notify::new(),
+            state: Mutex::new(State {
+                phase: Phase::Loading,
+                spare: None,
+                wakers: Vec::new(),
+                next: 0,
+                waiting: 0,
+                task: None,
+                detached: None,
+            }),
+        }
+    }
+
+    fn is(&self, key: QualifiedKey<'_>) -> bool {
+        *self.key == *key.key && *self.namespace == *key.namespace
+    }
+
+    fn end(&self, phase: Phase<V>) {
+        let wakers = {
+            let mut state = self.state.lock();
+            state.phase = phase;
+            std::mem::take(&mut state.wakers)
+        };
+        wakers.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+}
+
+/// The duty to load. Dropped without landing, it is somebody else's.
+pub(crate) struct Lead<V> {
+    flights: Arc<Flights<V>>,
+    flight: Arc<Flight<V>>,
+    landed: bool,
+}
+
+impl<V> Lead<V> {
+    pub(super) fn id(&self) -> FlightId {
+        self.flight.id
+    }
+
+    /// True once somebody has written to the key.
+    pub(super) fn void(&self) -> &AtomicBool {
+        &self.flight.void
+    }
+
+    pub(super) fn is_void(&self) -> bool {
+        self.flight.void.load(Ordering::SeqCst)
+    }
+
+    /// Ends when nobody waits for this flight any more, and its key is free.
+    pub(super) async fn given_up(&self) {
+        self.flight.given_up.notified().await;
+    }
+
+    /// To be true while the loader runs: if the flight is dropped then, it has panicked.
+    pub(super) fn in_loader(&self) -> &AtomicBool {
+        &self.flight.in_loader
+    }
+
+    /// Offers `takers` among those who wait a value to leave with.
+    pub(super) fn offer(&self, value: V, takers: Takers) {
+        let wakers = {
+            let mut state = self.flight.state.lock();
+            state.spare = Some((value, takers));
+            std::mem::take(&mut state.wakers)
+        };
+        wakers.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    /// The wait for this flight.
+    pub(super) fn wait(&self) -> Wait<V> {
+        Wait::new(&self.flights, &self.flight)
+    }
+
+    /// What a task of its own does with it when nobody waits any more.
+    pub(super) fn follow(&self) -> Follow<V> {
+        Follow(Arc::clone(&self.flight))
+    }
+}
+
+/// A flight whose leader is a task.
+pub(super) struct Follow<V>(Arc<Flight<V>>);
+
+impl<V> Follow<V> {
+    /// The flight is led by `task`, which the last of those who wait cancels.
+    pub(super) fn led_by(self, task: AbortHandle) {
+        let mut state = self.0.state.lock();
+        if state.waiting == 0 {
+            task.abort();
+        }
+        state.task = Some(task);
+    }
+}
+
+impl<V: Clone> Lead<V> {
+    /// Ends the flight: everybody who waits gets `result`.
+    pub(super) fn land(mut self, result: &Landed<V>) {
+        self.landed = true;
+        self.flights.remove(&self.flight);
+        self.flight.end(Phase::Landed(result.clone()));
+    }
+}
+
+impl<V> Drop for Lead<V> {
+    fn drop(&mut self) {
+        if self.landed {
+            return;
+        }
+        self.flights.remove(&self.flight);
+        self.flight.end(if self.flight.in_loader.load(Ordering::Relaxed) {
+            Phase::Landed(Err(Error::new(ErrorKind::Load, "the loader panicked")))
+        } else {
+            Phase::Abandoned
+        });
+    }
+}
+
+/// The wait for somebody else's load.
+pub(crate) struct Wait<V> {
+    flights: Arc<Flights<V>>,
+    flight: Arc<Flight<V>>,
+    number: Option<u64>,
+    takes_stale: bool,
+    leaving: Leaving,
+}
+
+/// How a wait ended.
+pub(crate) enum Arrival<V> {
+    Landed(Landed<V>),
+    /// Whoever loaded has left: board anew.
+    Abandoned,
+    /// The load goes on; this is what there was before.
+    Spare(V),
+}
+
+/// What becomes of a load that is a task when the last who waits leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leaving {
+    /// It is cancelled.
+    Cancel,
+    /// It goes on, and is kept.
+    Refresh,
+    /// It goes on, and is not kept: the key is free.
+    GiveUp,
+}
+
+impl<V> Wait<V> {
+    fn new(flights: &Arc<Flights<V>>, flight: &Arc<Flight<V>>) -> Self {
+        flight.state.lock().waiting += 1;
+        Self {
+            flights: Arc::clone(flights),
+            flight: Arc::clone(flight),
+            number: None,
+            takes_stale: false,
+            leaving: Leaving::Cancel,
+        }
+    }
+
+    pub(super) fn id(&self) -> FlightId {
+        self.flight.id
+    }
+
+    /// From now on a stale value will do.
+    pub(super) fn take_stale(&mut self) {
+        self.takes_stale = true;
+    }
+
+    /// Leaves for good: the load, if nobody else waits for it, is not worth a key any more.
+    pub(super) fn give_up(mut self) {
+        self.leaving = Leaving::GiveUp;
+    }
+}
+
+impl<V: Clone> Future for Wait<V> {
+    type Output = Arrival<V>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let mut state = this.flight.state.lock();
+        let state = &mut *state;
+        match &state.phase {
+            Phase::Landed(result) => return Poll::Ready(Arrival::Landed(result.clone())),
+            Phase::Abandoned => return Poll::Ready(Arrival::Abandoned),
+            Phase::Loading => {}
+        }
+        if let Some((value, takers)) = &state.spare
+            && (this.takes_stale || *takers == Takers::Everybody)
+        {
+            this.leaving = Leaving::Refresh;
+            return Poll::Ready(Arrival::Spare(value.clone()));
+        }
+        let number = *this.number.get_or_insert_with(|| {
+            state.next += 1;
+            state.next
+        });
+        match state.wakers.iter_mut().find(|(other, _)| *other == number) {
+            Some((_, waker)) => waker.clone_from(context.waker()),
+            None => state.wakers.push((number, context.waker().clone())),
+        }
+        Poll::Pending
+    }
+}
+
+impl<V> Drop for Wait<V> {
+    fn drop(&mut self) {
+        let last_of_a_task = {
+            let mut state = self.flight.state.lock();
+            state.waiting -= 1;
+            if let Some(number) = self.number {
+                state.wakers.retain(|(other, _)| *other != number);
+            }
+            let alone = state.waiting == 0 && state.detached.is_none() && matches!(state.phase, Phase::Loading);
+            if alone { state.task.clone() } else { None }
+        };
+        let Some(task) = last_of_a_task else { return };
+        let place = match self.leaving {
+            Leaving::Cancel => None,
+            Leaving::Refresh | Leaving::GiveUp => Arc::clone(&self.flights.detached).try_acquire_owned().ok(),
+        };
+        if self.leaving == Leaving::GiveUp {
+            self.flight.void.store(true, Ordering::SeqCst);
+            self.flights.remove(&self.flight);
+            self.flight.given_up.notify_one();
+        }
+        match place {
+            Some(place) => self.flight.state.lock().detached = Some(place),
+            None => task.abort(),
+        }
+    }
+}
+
+#[cfg(all(test, shuttle))]
+mod interleavings;

@@ -1,0 +1,232 @@
+//! Loaders: the functions that a cache calls for what it has not, in the shapes that callers write them.
+
+use std::{collections::HashMap, future};
+
+use super::{
+    Load, Outcome,
+    conduct::{Flown, Journey},
+};
+use crate::{Error, ErrorKind, Result};
+
+/// A function that loads a value. Sealed: users meet it only as the parameter of a [`GetOrLoad`](crate::requests::GetOrLoad).
+pub trait Loader<V>: Sized + Send {
+    /// What the caller gets.
+    type Output: Send;
+
+    /// Whether it keeps its thread until it is done.
+    const BLOCKS: bool;
+
+    /// Calls the function.
+    fn load(self, key: &str, stale: Option<V>) -> impl Future<Output = Result<Outcome<V>>> + Send;
+
+    /// What the caller gets for a value, or for the knowledge that there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where the caller expects a value.
+    fn output(value: Option<V>) -> Result<Self::Output>;
+
+    #[doc(hidden)]
+    /// Where the load runs: in its caller, unless a loader knows better.
+    fn conduct(self, journey: Journey<'_, V>) -> impl Future<Output = Flown<V>> + Send
+    where
+        V: Clone + Send + Sync + 'static,
+    {
+        journey.in_place(self)
+    }
+}
+
+/// What a loader's error becomes.
+pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// A function that answers a value: `|| async { Ok(value) }`.
+#[derive(Debug)]
+pub struct Plain<F>(pub(crate) F);
+
+impl<V, F, Fut, E> Loader<V> for Plain<F>
+where
+    V: Send + 'static,
+    F: FnOnce() -> Fut + Send,
+    Fut: Future<Output = Result<V, E>> + Send,
+    E: Into<Cause>,
+{
+    type Output = V;
+    const BLOCKS: bool = false;
+
+    async fn load(self, _: &str, _: Option<V>) -> Result<Outcome<V>> {
+        // The function is called before the first await, so that it need not outlive it.
+        let loading = (self.0)();
+        stored(loading.await)
+    }
+
+    fn output(value: Option<V>) -> Result<V> {
+        expect(value)
+    }
+}
+
+/// A function that is told of the load and answers an [`Outcome`]: `|load| async move { Ok(Outcome::NotFound) }`.
+#[derive(Debug)]
+pub struct Told<F>(pub(crate) F);
+
+impl<V, F, Fut, E> Loader<V> for Told<F>
+where
+    V: Send + 'static,
+    F: FnOnce(Load<V>) -> Fut + Send,
+    Fut: Future<Output = Result<Outcome<V>, E>> + Send,
+    E: Into<Cause>,
+{
+    type Output = Option<V>;
+    const BLOCKS: bool = false;
+
+    async fn load(self, key: &str, stale: Option<V>) -> Result<Outcome<V>> {
+        let loading = (self.0)(Load::new(key, stale));
+        loading.await.map_err(Error::load)
+    }
+
+    fn output(value: Option<V>) -> Result<Option<V>> {
+        Ok(value)
+    }
+}
+
+/// As [`Plain`], without async: `|| Ok(value)`.
+#[derive(Debug)]
+pub(crate) struct PlainBlocking<F>(pub(crate) F);
+
+impl<V, F, E> Loader<V> for PlainBlocking<F>
+where
+    V: Send + 'static,
+    F: FnOnce() -> Result<V, E> + Send,
+    E: Into<Cause>,
+{
+    type Output = V;
+    const BLOCKS: bool = true;
+
+    fn load(self, _: &str, _: Option<V>) -> impl Future<Output = Result<Outcome<V>>> + Send {
+        future::ready(stored((self.0)()))
+    }
+
+    fn output(value: Option<V>) -> Result<V> {
+        expect(value)
+    }
+}
+
+/// As [`Told`], without async.
+#[derive(Debug)]
+pub(crate) struct ToldBlocking<F>(pub(crate) F);
+
+impl<V, F, E> Loader<V> for ToldBlocking<F>
+where
+    V: Send + 'static,
+    F: FnOnce(Load<V>) -> Result<Outcome<V>, E> + Send,
+    E: Into<Cause>,
+{
+    type Output = Option<V>;
+    const BLOCKS: bool = true;
+
+    fn load(self, key: &str, stale: Option<V>) -> impl Future<Output = Result<Outcome<V>>> + Send {
+        future::ready((self.0)(Load::new(key, stale)).map_err(Error::load))
+    }
+
+    fn output(value: Option<V>) -> Result<Option<V>> {
+        Ok(value)
+    }
+}
+
+/// A loader whose load is a task of its own: it goes on while its callers come and go.
+#[derive(Debug)]
+pub struct Spawned<L>(pub(crate) L);
+
+impl<V, L: Loader<V> + 'static> Loader<V> for Spawned<L> {
+    type Output = L::Output;
+    const BLOCKS: bool = L::BLOCKS;
+
+    fn load(self, key: &str, stale: Option<V>) -> impl Future<Output = Result<Outcome<V>>> + Send {
+        self.0.load(key, stale)
+    }
+
+    fn output(value: Option<V>) -> Result<L::Output> {
+        L::output(value)
+    }
+
+    fn conduct(self, journey: Journey<'_, V>) -> impl Future<Output = Flown<V>> + Send
+    where
+        V: Clone + Send + Sync + 'static,
+    {
+        journey.spawned(self.0)
+    }
+}
+
+/// A function that loads several values. Sealed: users meet it only as the parameter of a
+/// [`GetOrLoadMany`](crate::requests::GetOrLoadMany).
+pub trait BatchLoader<V>: Send {
+    /// Whether it keeps its thread until it is done.
+    const BLOCKS: bool;
+
+    /// Calls the function.
+    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send;
+}
+
+/// A function that answers the values of the keys it is given: `|keys| async { Ok(values) }`.
+#[derive(Debug)]
+pub struct Batch<F>(pub(crate) F);
+
+impl<V, F, Fut, E> BatchLoader<V> for Batch<F>
+where
+    V: Send,
+    F: FnMut(Vec<String>) -> Fut + Send,
+    Fut: Future<Output = Result<HashMap<String, V>, E>> + Send,
+    E: Into<Cause>,
+{
+    const BLOCKS: bool = false;
+
+    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send {
+        let loading = (self.0)(keys);
+        async { loading.await.map_err(Error::load) }
+    }
+}
+
+/// As [`Batch`], without async.
+#[derive(Debug)]
+pub(crate) struct BatchBlocking<F>(pub(crate) F);
+
+impl<V, F, E> BatchLoader<V> for BatchBlocking<F>
+where
+    V: Send,
+    F: FnMut(Vec<String>) -> Result<HashMap<String, V>, E> + Send,
+    E: Into<Cause>,
+{
+    const BLOCKS: bool = true;
+
+    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send {
+        future::ready((self.0)(keys).map_err(Error::load))
+    }
+}
+
+/// One key of a batch, loaded by itself.
+pub(super) struct Single<'l, L>(pub(super) &'l mut L);
+
+impl<V: Send + 'static, L: BatchLoader<V>> Loader<V> for Single<'_, L> {
+    type Output = Option<V>;
+    const BLOCKS: bool = L::BLOCKS;
+
+    async fn load(self, key: &str, _: Option<V>) -> Result<Outcome<V>> {
+        let mut values = self.0.load(vec![key.to_owned()]).await?;
+        Ok(values.remove(key).map_or(Outcome::NotFound, Outcome::Store))
+    }
+
+    fn output(value: Option<V>) -> Result<Option<V>> {
+        Ok(value)
+    }
+}
+
+fn stored<V, E: Into<Cause>>(result: Result<V, E>) -> Result<Outcome<V>> {
+    result.map(Outcome::Store).map_err(Error::load)
+}
+
+fn expect<V>(value: Option<V>) -> Result<V> {
+    value.ok_or_else(|| {
+        Error::new(
+            ErrorKind::NotFound,
+            "the load that this caller joined found nothing: use get_or_load_with where that can happen",
+        )
+    })
+}

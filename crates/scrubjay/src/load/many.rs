@@ -1,0 +1,197 @@
+//! A batch of loads: one look for all keys, one call of the loader for those that nobody else is loading, and a wait for those
+//! that somebody is.
+//!
+//! A batch waits for nobody before it has landed all that it leads, so two batches that lead what the other wants do not
+//! wait for each other.
+
+use std::{pin::pin, time::Duration};
+
+use super::{
+    BatchLoader, Plan, ancestry,
+    conduct::{Flown, join, land},
+    flights::{Boarding, FlightId, Lead, Wait},
+    loader::Single,
+    loading::{Approach, Leased, Loading, Look, Right, Spare, in_loaders},
+    together::all,
+    upkeep::Keeper,
+};
+use crate::{
+    Operation, Source,
+    engine::{Engine, Far},
+    far::Call,
+};
+
+/// Carries out `plans`, which are for different keys and alike in all else; answers in their order.
+pub(crate) async fn fly_many<V, L>(engine: &Engine<V>, plans: Vec<Plan>, mut loader: L) -> Vec<Flown<V>>
+where
+    V: Clone + Send + Sync + 'static,
+    L: BatchLoader<V>,
+{
+    let mut flown: Vec<Option<Flown<V>>> = plans.iter().map(|_| None).collect();
+    while flown.iter().any(Option::is_none) {
+        let (mut leads, mut waits) = (Vec::new(), Vec::new());
+        for (index, plan) in plans.iter().enumerate().filter(|(index, _)| flown[*index].is_none()) {
+            match engine.loads.flights.board(engine.near_key(plan.qualified()).pair()) {
+                Boarding::Lead(lead) => leads.push(Led { index, plan, lead }),
+                Boarding::Wait(wait) => waits.push((index, wait)),
+            }
+        }
+        for (index, outcome) in fly_led(engine, leads, &mut loader).await {
+            flown[index] = Some(outcome);
+        }
+        for (index, outcome) in wait_for(&plans, waits).await {
+            flown[index] = outcome;
+        }
+    }
+    flown.into_iter().flatten().collect()
+}
+
+/// A key that this batch leads.
+struct Led<'p, V> {
+    index: usize,
+    plan: &'p Plan,
+    lead: Lead<V>,
+}
+
+impl<V: Clone + Send + Sync + 'static> Led<'_, V> {
+    fn loading<'l>(&'l self, engine: &'l Engine<V>) -> Loading<'l, V> {
+        Loading { engine, plan: self.plan, lead: &self.lead }
+    }
+
+    fn land(self, flown: Flown<V>) -> (usize, Flown<V>) {
+        land(self.lead, self.plan, &flown);
+        (self.index, flown)
+    }
+}
+
+async fn wait_for<V: Clone>(plans: &[Plan], waits: Vec<(usize, Wait<V>)>) -> Vec<(usize, Option<Flown<V>>)> {
+    let mut arrived = Vec::new();
+    for (index, wait) in waits {
+        arrived.push((
+            index,
+            match join(&plans[index], wait).await {
+                Ok(landed) => landed.map(Flown::loaded),
+                Err(error) => Some(Flown::loaded(Err(error))),
+            },
+        ));
+    }
+    arrived
+}
+
+async fn fly_led<V, L>(engine: &Engine<V>, leads: Vec<Led<'_, V>>, loader: &mut L) -> Vec<(usize, Flown<V>)>
+where
+    V: Clone + Send + Sync + 'static,
+    L: BatchLoader<V>,
+{
+    let mut landed = Vec::new();
+    let mut missing = Vec::new();
+    for led in leads {
+        match led.loading(engine).look_near() {
+            Look::Found(value) => landed.push(led.land(Flown::found(value, Source::Near))),
+            Look::Load(spare) => missing.push((led, spare)),
+        }
+    }
+    let approaches = match &engine.far {
+        None => missing.iter().map(|_| Ok(Approach::Load { right: Right::Free, spare: None })).collect(),
+        Some(far) => approach_all(engine, far, &missing).await,
+    };
+    let (mut absent, mut elsewhere) = (Vec::new(), Vec::new());
+    for ((led, near_spare), approach) in missing.into_iter().zip(approaches) {
+        match approach {
+            Err(error) => landed.push(led.land(Flown::loaded(Err(error)))),
+            Ok(Approach::Found(value)) => landed.push(led.land(Flown::found(value, Source::Far))),
+            Ok(Approach::Leased) => elsewhere.push(led),
+            Ok(Approach::Load { right, spare }) => match led.loading(engine).serve_at_once(spare.or(near_spare)) {
+                Ok(value) => landed.push(led.land(Flown::loaded(Ok(Some(value))))),
+                Err(spare) => absent.push((led, right, spare)),
+            },
+        }
+    }
+    if !absent.is_empty() {
+        landed.extend(load_all(engine, absent, loader).await);
+    }
+    for led in elsewhere {
+        let flown = led.loading(engine).run(Single(loader)).await;
+        landed.push(led.land(flown));
+    }
+    landed
+}
+
+/// Asks the store for all keys at once, and then, at once, for the right to load each that it has not.
+async fn approach_all<V: Clone + Send + Sync + 'static>(
+    engine: &Engine<V>,
+    far: &Far<V>,
+    missing: &[(Led<'_, V>, Option<Spare<V>>)],
+) -> Vec<crate::Result<Approach<V>>> {
+    let Some((first, _)) = missing.first() else { return Vec::new() };
+    let nothing = || Approach::Load { right: Right::None, spare: None };
+    let wires: Vec<_> = missing.iter().map(|(led, _)| engine.layout.wire(led.plan.qualified())).collect();
+    let keys: Vec<&str> = wires.iter().map(|wire| &**wire).collect();
+    if first.loading(engine).leaves_store_alone(far, keys[0]) {
+        return missing.iter().map(|_| Ok(nothing())).collect();
+    }
+    let asked = first.loading(engine).now();
+    let call = Call::new(Operation::GetMany, first.plan.timeout);
+    let found = far.store.get(call, &keys, Loading::want(far)).await;
+    engine.loads.outage.observe(&found);
+    match first.loading(engine).forgive(found) {
+        Err(error) => missing.iter().map(|_| Err(error.clone())).collect(),
+        Ok(None) => missing.iter().map(|_| Ok(nothing())).collect(),
+        Ok(Some(found)) => {
+            let each = missing.iter().zip(&keys).zip(found).map(async |(((led, _), wire), found)| {
+                let loading = led.loading(engine);
+                let approach = loading.approach_from(far, wire, found, asked, Leased::Leave).await;
+                engine.loads.outage.observe(&approach);
+                Ok(loading.forgive(approach)?.unwrap_or_else(nothing))
+            });
+            all(each).await
+        }
+    }
+}
+
+/// Calls the loader once for all that is `absent`, and keeps what it answers.
+async fn load_all<V, L>(
+    engine: &Engine<V>,
+    absent: Vec<(Led<'_, V>, Right, Option<V>)>,
+    loader: &mut L,
+) -> Vec<(usize, Flown<V>)>
+where
+    V: Clone + Send + Sync + 'static,
+    L: BatchLoader<V>,
+{
+    let (mut leads, mut keepers, mut spares) = (Vec::new(), Vec::new(), Vec::new());
+    for (led, right, spare) in absent {
+        leads.push(led);
+        keepers.push(Keeper::of(right));
+        spares.push(spare);
+    }
+    let started = leads[0].plan.policy.refreshes_early().then(|| engine.clock.precise());
+    let keys = leads.iter().map(|led| led.plan.key.clone()).collect();
+    let answer = {
+        let first = leads[0].loading(engine);
+        let flights: Vec<FlightId> = leads.iter().map(|led| led.lead.id()).collect();
+        let all_leads: Vec<&Lead<V>> = leads.iter().map(|led| &led.lead).collect();
+        let loading = pin!(in_loaders(all_leads, loader.load(keys)));
+        let loading = ancestry::inside(flights, &[], loading);
+        if L::BLOCKS { loading.await } else { first.in_time(loading).await }
+    };
+    let cost = started.map_or(Duration::ZERO, |started| started.until(engine.clock.precise()));
+    let rights = all(keepers.into_iter().map(Keeper::stop)).await;
+    let mut answer = answer;
+    let results = leads.iter().zip(rights).zip(spares).map(|((led, right), spare)| {
+        let answered = match &mut answer {
+            Ok(values) => Ok(values.remove(&led.plan.key)),
+            Err(error) => Err(error.clone()),
+        };
+        async move {
+            let loading = led.loading(engine);
+            match answered {
+                Ok(Some(value)) => loading.keep(right, value, led.plan.ttl, cost).await,
+                Ok(None) => loading.keep_negative(right).await,
+                Err(error) => loading.fall_back(spare, error),
+            }
+        }
+    });
+    let results = all(results).await;
+    leads.into_iter().zip(results).map(|(led, result)| led.land(Flown::loaded(result))).collect()
+}

@@ -1,0 +1,82 @@
+//! What one call of `get_or_load` wants, with everything decided.
+
+use std::time::{Duration, Instant};
+
+use super::flights::FlightId;
+use crate::{Error, ErrorKind, Policy, QualifiedKey, Ttl, clock};
+
+/// What a call of `get_or_load` wants.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(super) namespace: String,
+    pub(super) key: String,
+    pub(super) ttl: Ttl,
+    pub(super) timeout: Duration,
+    pub(super) policy: Policy,
+    pub(super) reading: Reading,
+    pub(super) writing: Writing,
+    /// Whether a fresh value is to be loaded anew, because its time is nearly over.
+    pub(super) refreshes: bool,
+    /// What a load in a task of its own runs inside of.
+    pub(super) ancestors: Vec<FlightId>,
+    /// When the caller stops waiting.
+    pub(super) deadline: Option<Instant>,
+}
+
+/// Whether a load looks before it loads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// In the cache, and among the loads under way.
+    #[default]
+    Everywhere,
+    /// Only among the loads under way.
+    Flights,
+    /// Nowhere: it begins after the call did.
+    Nowhere,
+}
+
+/// Whether what was loaded is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Writing {
+    #[default]
+    Keep,
+    Forget,
+}
+
+impl Plan {
+    pub(crate) fn new(namespace: &str, key: &str, ttl: Ttl, timeout: Duration, policy: Policy) -> Self {
+        let deadline = policy.load_timeout.and_then(|timeout| clock::now().checked_add(timeout));
+        Self {
+            namespace: namespace.to_owned(),
+            key: key.to_owned(),
+            ttl,
+            timeout,
+            policy,
+            reading: Reading::default(),
+            writing: Writing::default(),
+            refreshes: false,
+            ancestors: Vec::new(),
+            deadline,
+        }
+    }
+
+    pub(super) fn qualified(&self) -> QualifiedKey<'_> {
+        QualifiedKey { namespace: &self.namespace, key: &self.key }
+    }
+
+    /// The same plan, with what a call chose.
+    pub(crate) fn choosing(self, reading: Reading, writing: Writing, refreshes: bool) -> Self {
+        Self { reading, writing, refreshes, ..self }
+    }
+
+    /// Whether the caller's time is up.
+    pub(super) fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= clock::now())
+    }
+
+    /// The error of a caller whose time is up.
+    pub(super) fn timed_out(&self) -> Error {
+        let patience = self.policy.load_timeout.unwrap_or_default();
+        Error::new(ErrorKind::Timeout, format!("not loaded within {patience:.0?} (`load-timeout`)"))
+    }
+}
