@@ -11,7 +11,7 @@ use crate::{
     Cache, Current, Error, ErrorKind, Key, Operation, QualifiedKey, Result, Ttl,
     engine::Engine,
     far::{AnyStore, Call, Change, Token, timer},
-    load::{Claimed, Lease, Pauses},
+    load::{Claimed, Lease, Pauses, Terms},
 };
 
 /// Locking.
@@ -101,9 +101,10 @@ impl<V: Clone + Send + Sync + 'static> Acquire<'_, V> {
             let namespace = format!("{}~{kind}", engine.namespace);
             engine.layout.wire(QualifiedKey { namespace: &namespace, key: key.as_str() }).into_owned()
         });
+        let terms = Terms { store: &store, key: &lock, hold, timeout: engine.timeout };
         let mut pauses = Pauses::new();
         loop {
-            let held_for = match Lease::claim(&store, &lock, hold, engine.timeout).await.map_err(described)? {
+            let held_for = match terms.claim().await.map_err(described)? {
                 Claimed::Held(found) => found.ttl,
                 Claimed::Won(mut lease) => {
                     let change = Change { key: &fence, by: 1, ttl: None };

@@ -30,7 +30,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
 
     fn judge(&self, found: Found) -> Inspected {
         let Found { value, ttl, token } = found;
-        let entry = if self.bare { Entry::bare(&value) } else { Entry::open(&value) };
+        let entry = self.entry(&value);
         match (&entry.content, ttl) {
             (Content::Value(_), Some(kept)) if kept <= entry.grace && !entry.grace.is_zero() => Inspected::Dead(token),
             (Content::Value(_), kept) => {
@@ -66,9 +66,11 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         match self.inspect(far, call, wire).await? {
             Inspected::Absent | Inspected::Dead(None) => Ok(false),
             Inspected::Dead(Some(token)) => far.store.compare_and_delete(call, wire, &token).await.map(|_| false),
-            Inspected::Live { entry, token: Some(token), .. } if !entry.grace.is_zero() => {
+            // What it tells of itself is counted from its end.
+            Inspected::Live { entry, token: Some(token), .. } if !entry.grace.is_zero() || entry.reload.is_some() => {
                 let kept = ttl.map(|ttl| ttl.saturating_add(entry.grace));
-                let entry = if ttl.is_some() { entry } else { Entry { grace: Duration::ZERO, ..entry } };
+                let grace = if ttl.is_some() { entry.grace } else { Duration::ZERO };
+                let entry = Entry { grace, reload: None, ..entry };
                 let item = Item { key: wire, value: entry.seal(), ttl: kept };
                 far.store.compare_and_set(call, &item, &token).await
             }

@@ -112,21 +112,30 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
 
     /// What the bytes that `far` brought back mean.
     pub(crate) fn open(&self, far: &Far<V>, found: &Found) -> Received<V> {
-        let entry = if self.bare { Entry::bare(&found.value) } else { Entry::open(&found.value) };
-        let bytes = match entry.content {
+        self.read(far, &self.entry(&found.value), found.ttl)
+    }
+
+    /// `bytes` from the store, opened.
+    pub(crate) fn entry(&self, bytes: &Bytes) -> Entry {
+        if self.bare { Entry::bare(bytes) } else { Entry::open(bytes) }
+    }
+
+    /// What an entry means that `far` keeps for another `left`.
+    pub(crate) fn read(&self, far: &Far<V>, entry: &Entry, left: Option<Duration>) -> Received<V> {
+        let bytes = match &entry.content {
             Content::Negative => return Received::Negative,
             Content::Lease(_) => return Received::Leased,
             Content::Value(bytes) => bytes,
         };
-        match far.serializer.decode(&bytes) {
+        match far.serializer.decode(bytes) {
             Err(error) => {
                 self.undecodable.fetch_add(1, Ordering::Relaxed);
                 Received::Undecodable(error)
             }
-            Ok(value) if entry.grace.is_zero() => Received::Fresh { value, ttl: found.ttl, cost: entry.cost },
-            Ok(value) => match found.ttl.map(|kept| kept.checked_sub(entry.grace)) {
+            Ok(value) if entry.grace.is_zero() => Received::Fresh { value, ttl: left, cost: entry.cost },
+            Ok(value) => match left.map(|left| left.checked_sub(entry.grace)) {
                 Some(None | Some(Duration::ZERO)) => Received::Stale(value),
-                left => Received::Fresh { value, ttl: left.flatten(), cost: entry.cost },
+                fresh => Received::Fresh { value, ttl: fresh.flatten(), cost: entry.cost },
             },
         }
     }
@@ -141,7 +150,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         let mut bytes = Vec::new();
         far.serializer.encode(value, &mut bytes)?;
         let content = Content::Value(bytes.into());
-        Ok(if self.bare { content.into_bytes() } else { Entry { content, grace, cost }.seal() })
+        Ok(if self.bare { content.into_bytes() } else { Entry { grace, cost, ..Entry::new(content) }.seal() })
     }
 
     /// Begins a change of `keys` in the far tier: their near entries are gone from now on, and gone again at the end. No load

@@ -17,15 +17,30 @@ use crate::{Error, ErrorKind, Result, Source, clock, engine::Engine, far::timer}
 pub struct Flown<V> {
     pub(crate) result: Landed<V>,
     pub(crate) source: Option<Source>,
+    leader: Leader,
+}
+
+/// What a leader's end means to those who wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leader {
+    /// They get what it got.
+    Landed,
+    /// It had no more patience: one of them takes over.
+    Left,
 }
 
 impl<V> Flown<V> {
     pub(super) fn found(value: Option<V>, source: Source) -> Self {
-        Self { result: Ok(value), source: Some(source) }
+        Self { result: Ok(value), source: Some(source), leader: Leader::Landed }
     }
 
     pub(super) fn loaded(result: Landed<V>) -> Self {
-        Self { result, source: None }
+        Self { result, source: None, leader: Leader::Landed }
+    }
+
+    /// A leader that takes a stale value rather than waiting for somebody else's load.
+    pub(super) fn left_with(stale: V) -> Self {
+        Self { result: Ok(Some(stale)), source: None, leader: Leader::Left }
     }
 }
 
@@ -90,7 +105,7 @@ pub(super) async fn join<V: Clone>(plan: &Plan, mut wait: Wait<V>) -> Result<Opt
 /// Ends the flight of `lead`. A load that its caller had no more time for is not everybody's failure: somebody else takes over.
 pub(super) fn land<V: Clone>(lead: Lead<V>, plan: &Plan, flown: &Flown<V>) {
     let late = plan.is_late() && matches!(&flown.result, Err(error) if error.kind() == ErrorKind::Timeout);
-    if !late {
+    if !late && flown.leader == Leader::Landed {
         lead.land(&flown.result);
     }
 }

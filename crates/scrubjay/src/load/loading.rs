@@ -3,46 +3,25 @@
 use std::{borrow::Cow, future::poll_fn, pin::pin, sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
-use tokio::runtime::Handle;
 
 use super::{
     Loader, Outcome, Plan, ancestry,
+    approach::Approach,
     conduct::Flown,
-    early::is_due,
     flights::{Landed, Lead, Takers},
-    lease::{self, Claimed, Lease},
-    outage,
+    lease::Lease,
     plan::{Reading, Writing},
     upkeep::{Keeper, keeping},
 };
 use crate::{
     Error, ErrorKind, Moment, Operation, Result, Source, Ttl,
-    config::{Lease as LeaseChoice, OnFailure},
-    engine::{Engine, Far, Near, Received},
+    engine::{Engine, Far, Near},
     entry::{Content, Entry},
-    far::{Call, Found, Item, Token, Want, timer},
+    far::{Call, Item, Token, timer},
     key::NearKey,
     near::{Keep, Standing},
     random,
 };
-
-/// What to do once the store has been asked.
-pub(super) enum Approach<V> {
-    Found(Option<V>),
-    Load {
-        right: Right,
-        spare: Option<Spare<V>>,
-    },
-    /// Somebody else is loading it.
-    Leased,
-}
-
-/// What to do about a key that somebody else is loading.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leased {
-    Wait,
-    Leave,
-}
 
 /// What a look into the near tier came to.
 pub(super) enum Look<V> {
@@ -93,6 +72,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
                     spare = found.or(spare);
                     right
                 }
+                Ok(Approach::Spare(value)) => return Flown::left_with(value),
                 Ok(Approach::Leased) => Right::Lost,
                 Err(error) => return Flown::loaded(Err(error)),
             },
@@ -124,12 +104,26 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
             Some(Spare::Stale(value)) if !self.plan.policy.grace().is_zero() => (value, Takers::TheImpatient),
             Some(Spare::Stale(_)) | None => return Err(None),
         };
-        let reads = self.plan.reading == Reading::Everywhere;
-        if reads && self.engine.loads.back_offs.rests(self.near_key().pair(), self.engine.clock.precise()) {
+        if self.rests_now() {
             return Ok(value);
         }
         self.lead.offer(value.clone(), takers);
         Err(Some(value))
+    }
+
+    /// Whether `spare` is to be served without trying, for a load of it has failed a moment ago.
+    pub(super) fn rests(&self, spare: Option<&Spare<V>>) -> bool {
+        let usable = match spare {
+            Some(Spare::Fresh(_)) => true,
+            Some(Spare::Stale(_)) => !self.plan.policy.grace().is_zero(),
+            None => false,
+        };
+        usable && self.rests_now()
+    }
+
+    fn rests_now(&self) -> bool {
+        let reads = self.plan.reading == Reading::Everywhere;
+        reads && self.engine.loads.back_offs.rests(self.near_key().pair(), self.engine.clock.precise())
     }
 
     /// Calls the loader, and keeps what it answers.
@@ -217,7 +211,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
 
     /// Keeps before the far tier what stays fresh there for `ttl`, counted from `since`. Only an entry that ends with the far
     /// one may be refreshed early for its `cost`.
-    fn keep_near(&self, near: &Near<V>, value: &V, ttl: Option<Duration>, cost: Duration, since: Moment) {
+    pub(super) fn keep_near(&self, near: &Near<V>, value: &V, ttl: Option<Duration>, cost: Duration, since: Moment) {
         let lifetime = near.lifetime(ttl);
         let cost = if ttl == Some(lifetime) { cost } else { Duration::ZERO };
         let keep = Keep { ttl: Some(lifetime), grace: Duration::ZERO, cost, since, void: self.lead.void() };
@@ -270,125 +264,6 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         Ok(self.forgive(answer)?.unwrap_or(true))
     }
 
-    /// `answer` as it is, or nothing where the policy lets loads go on without the store.
-    pub(super) fn forgive<T>(&self, answer: Result<T>) -> Result<Option<T>> {
-        match answer {
-            Ok(answer) => Ok(Some(answer)),
-            Err(error) if self.plan.policy.on_failure() == OnFailure::Load && outage::may_be_ignored(&error) => {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Asks the store for the value, else for the right to put one.
-    async fn approach(&self, far: &Far<V>) -> Result<Approach<V>> {
-        let wire = self.wire();
-        let nothing = || Approach::Load { right: Right::None, spare: None };
-        if self.leaves_store_alone(far, &wire) {
-            return Ok(nothing());
-        }
-        let asked = self.now();
-        let approached = match self.ask(far, &wire).await {
-            Ok(found) => self.approach_from(far, &wire, found, asked, Leased::Wait).await,
-            Err(error) => Err(error),
-        };
-        if !matches!(&approached, Err(error) if error.kind() == ErrorKind::Timeout && self.plan.is_late()) {
-            self.engine.loads.outage.observe(&approached);
-        }
-        Ok(self.forgive(approached)?.unwrap_or_else(nothing))
-    }
-
-    /// Whether the store is known not to answer, so that asking would only cost time.
-    pub(super) fn leaves_store_alone(&self, far: &Far<V>, wire: &str) -> bool {
-        let plan = self.plan;
-        plan.policy.on_failure() == OnFailure::Load && self.engine.loads.outage.is_down(&far.store, wire, plan.timeout)
-    }
-
-    /// What a load wants to know of an entry.
-    pub(super) fn want(far: &Far<V>) -> Want {
-        if far.capability.compare_and_set { Want::EVERYTHING } else { Want::VALUE_AND_TTL }
-    }
-
-    async fn ask(&self, far: &Far<V>, wire: &str) -> Result<Option<Found>> {
-        let call = Call::new(Operation::Get, self.plan.timeout);
-        Ok(far.store.get(call, &[wire], Self::want(far)).await?.pop().flatten())
-    }
-
-    /// Goes on from what was `found` when the store was `asked`, until there is a value or the right to put one.
-    pub(super) async fn approach_from(
-        &self,
-        far: &Far<V>,
-        wire: &str,
-        mut found: Option<Found>,
-        mut asked: Moment,
-        leased: Leased,
-    ) -> Result<Approach<V>> {
-        let Self { engine, plan, .. } = self;
-        let mut pauses = Pauses::new();
-        loop {
-            let Some(there) = found else {
-                let hold = match plan.policy.lease() {
-                    LeaseChoice::For(hold)
-                        if far.capability.compare_and_set && !engine.bare && plan.writing == Writing::Keep =>
-                    {
-                        hold
-                    }
-                    _ => return Ok(Approach::Load { right: Right::Free, spare: None }),
-                };
-                // Nobody else can die while holding what belongs to this process alone.
-                let hold = if far.capability.private { FOREVER } else { hold };
-                asked = self.now();
-                match Lease::claim(&far.store, wire, hold, plan.timeout).await? {
-                    Claimed::Won(lease) => {
-                        let right = Right::Lease(lease.held_for(self.lead.id()));
-                        return Ok(Approach::Load { right, spare: None });
-                    }
-                    Claimed::Held(there) => found = Some(there),
-                }
-                continue;
-            };
-            let reads = plan.reading == Reading::Everywhere;
-            let overwrite = |spare| {
-                let right = there.token.clone().map_or(Right::Free, Right::Unchanged);
-                Ok(Approach::Load { right, spare })
-            };
-            match engine.open(far, &there) {
-                Received::Fresh { value, ttl, cost } if reads => {
-                    if plan.refreshes || self.is_refreshed_early(ttl, cost)? {
-                        return overwrite(Some(Spare::Fresh(value)));
-                    }
-                    // What a store does not tell the end of might outlive it here.
-                    if let Some(near) = engine.near.as_ref().filter(|_| far.capability.expire) {
-                        self.keep_near(near, &value, ttl, cost, asked);
-                    }
-                    return Ok(Approach::Found(Some(value)));
-                }
-                Received::Negative if reads => return Ok(Approach::Found(None)),
-                Received::Fresh { value, .. } | Received::Stale(value) => return overwrite(Some(Spare::Stale(value))),
-                Received::Negative | Received::Undecodable(_) => return overwrite(None),
-                Received::Leased if plan.reading == Reading::Nowhere => return overwrite(None),
-                Received::Leased if leased == Leased::Leave => return Ok(Approach::Leased),
-                Received::Leased if Handle::try_current().is_err() => {
-                    // Nothing to wait with: load beside whoever holds it, and keep nothing.
-                    return Ok(Approach::Load { right: Right::Lost, spare: None });
-                }
-                Received::Leased if self.plan.is_late() => return Err(plan.timed_out()),
-                Received::Leased => {
-                    let _edge = lease::holder(&there.value).map(ancestry::waiting_for).transpose()?;
-                    timer::sleep(pauses.next()).await?;
-                    asked = self.now();
-                    found = self.ask(far, wire).await?;
-                }
-            }
-        }
-    }
-
-    fn is_refreshed_early(&self, left: Option<Duration>, cost: Duration) -> Result<bool> {
-        let Some(eagerness) = self.plan.policy.early_refresh else { return Ok(false) };
-        Ok(is_due(left, self.plan.ttl.lifetime()?, cost, eagerness))
-    }
-
     /// Now, for the near tier.
     pub(super) fn now(&self) -> Moment {
         self.engine.near.as_ref().map_or(Moment::NEVER, |near| near.memory.clock().precise())
@@ -398,28 +273,8 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         self.engine.near_key(self.plan.qualified())
     }
 
-    fn wire(&self) -> Cow<'_, str> {
+    pub(super) fn wire(&self) -> Cow<'_, str> {
         self.engine.layout.wire(self.plan.qualified())
-    }
-}
-
-/// As long as a lease needs to be held that nobody else can ask for.
-const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The times between looks at what somebody else holds: short at first, as most loads are.
-pub(crate) struct Pauses(Duration);
-
-impl Pauses {
-    const LONGEST: Duration = Duration::from_millis(25);
-
-    pub(crate) fn new() -> Self {
-        Self(Duration::from_millis(1))
-    }
-
-    /// The next, half as long again as the one before.
-    pub(crate) fn next(&mut self) -> Duration {
-        self.0 = (self.0 * 3 / 2).min(Self::LONGEST);
-        self.0
     }
 }
 

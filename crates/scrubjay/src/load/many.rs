@@ -8,10 +8,11 @@ use std::{pin::pin, time::Duration};
 
 use super::{
     BatchLoader, Plan, ancestry,
+    approach::{Approach, Leased},
     conduct::{Flown, join, land},
     flights::{Boarding, FlightId, Lead, Wait},
     loader::Single,
-    loading::{Approach, Leased, Loading, Look, Right, Spare, in_loaders},
+    loading::{Loading, Look, Right, Spare, in_loaders},
     together::all,
     upkeep::Keeper,
 };
@@ -100,6 +101,7 @@ where
         match approach {
             Err(error) => landed.push(led.land(Flown::loaded(Err(error)))),
             Ok(Approach::Found(value)) => landed.push(led.land(Flown::found(value, Source::Far))),
+            Ok(Approach::Spare(value)) => landed.push(led.land(Flown::left_with(value))),
             Ok(Approach::Leased) => elsewhere.push(led),
             Ok(Approach::Load { right, spare }) => match led.loading(engine).serve_at_once(spare.or(near_spare)) {
                 Ok(value) => landed.push(led.land(Flown::loaded(Ok(Some(value))))),
