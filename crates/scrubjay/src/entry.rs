@@ -55,6 +55,16 @@ pub(crate) enum Content {
     Lease(Bytes),
 }
 
+/// Whether an entry's ttl has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    Fresh {
+        /// Until it does; nothing if it never does.
+        left: Option<Duration>,
+    },
+    Stale,
+}
+
 impl Content {
     /// The bytes that it holds.
     pub(crate) fn into_bytes(self) -> Bytes {
@@ -85,6 +95,18 @@ impl Entry {
             (Content::Lease(name), _) => Some(name),
             (_, Some(reload)) if left.is_some_and(|left| left > reload.until) => Some(&reload.name),
             _ => None,
+        }
+    }
+
+    /// Whether it is fresh, if a store that counts in `resolution` keeps it for another `left`. What was rounded down is
+    /// added again, so that no entry ends early.
+    pub(crate) fn freshness(&self, left: Option<Duration>, resolution: Duration) -> Freshness {
+        match left {
+            Some(left) if !self.grace.is_zero() => match left.saturating_add(resolution).checked_sub(self.grace) {
+                None | Some(Duration::ZERO) => Freshness::Stale,
+                left => Freshness::Fresh { left },
+            },
+            left => Freshness::Fresh { left },
         }
     }
 

@@ -97,9 +97,10 @@ impl<V: Clone + Send + Sync + 'static> Acquire<'_, V> {
         Ttl::After(hold).lifetime().map_err(described)?;
         let deadline = patience.map(|patience| Call::new(Operation::Lock, patience));
         let store = engine.lock_store();
-        let [lock, fence] = ["lock", "fence"].map(|kind| {
+        // One counter serves all locks of a namespace: one for each would stay when its lock is long forgotten.
+        let [lock, fence] = [("lock", key.as_str()), ("fence", "tokens")].map(|(kind, key)| {
             let namespace = format!("{}~{kind}", engine.namespace);
-            engine.layout.wire(QualifiedKey { namespace: &namespace, key: key.as_str() }).into_owned()
+            engine.layout.wire(QualifiedKey { namespace: &namespace, key }).into_owned()
         });
         let terms = Terms { store: &store, key: &lock, hold, timeout: engine.timeout };
         let mut pauses = Pauses::new();
@@ -157,7 +158,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A number that is higher with every holder of this lock, for as long as the store keeps its counters.
+    /// A number that is higher with every holder of a lock of this namespace, for as long as the store keeps its counter.
     #[must_use]
     pub fn fencing_token(&self) -> i64 {
         self.fencing_token

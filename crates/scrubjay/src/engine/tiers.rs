@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::Engine;
 use crate::{
     Error, QualifiedKey, Result,
-    entry::{Content, Entry},
+    entry::{Content, Entry, Freshness},
     far::{AnyStore, Capability, Found},
     key::NearKey,
     load::Loads,
@@ -132,10 +132,9 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
                 self.undecodable.fetch_add(1, Ordering::Relaxed);
                 Received::Undecodable(error)
             }
-            Ok(value) if entry.grace.is_zero() => Received::Fresh { value, ttl: left, cost: entry.cost },
-            Ok(value) => match left.map(|left| left.checked_sub(entry.grace)) {
-                Some(None | Some(Duration::ZERO)) => Received::Stale(value),
-                fresh => Received::Fresh { value, ttl: fresh.flatten(), cost: entry.cost },
+            Ok(value) => match entry.freshness(left, far.capability.ttl_resolution) {
+                Freshness::Fresh { left } => Received::Fresh { value, ttl: left, cost: entry.cost },
+                Freshness::Stale => Received::Stale(value),
             },
         }
     }
@@ -171,7 +170,8 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
 ///
 /// The near entries are removed before, so that a change cut short leaves none behind, and the tickets taken then void
 /// every fill that began earlier; at the end either the new value is put, if nobody else wrote meanwhile, or the entries
-/// are removed again, which voids the fills that began in between.
+/// are removed again, which voids the fills that began in between. Loads are void before that: what one of them has read
+/// from the far tier may be older, and must not come after.
 pub(crate) struct FarChange<'k, V: Clone + Send + Sync + 'static> {
     near: Option<&'k Near<V>>,
     loads: &'k Loads<V>,
@@ -184,6 +184,7 @@ impl<V: Clone + Send + Sync + 'static> FarChange<'_, V> {
     /// The far tier now holds `value` under the one key of this change. (After a batch the near entries stay away.)
     pub(crate) fn succeed(mut self, value: V, ttl: Option<Duration>) {
         if let (Some(near), [key], [ticket]) = (self.near, &*self.keys, &*self.tickets) {
+            self.loads.void(key.pair());
             near.memory.settle(key.pair(), value, near.lifetime(ttl), *ticket);
             self.settled = true;
         }
@@ -192,10 +193,13 @@ impl<V: Clone + Send + Sync + 'static> FarChange<'_, V> {
 
 impl<V: Clone + Send + Sync + 'static> Drop for FarChange<'_, V> {
     fn drop(&mut self) {
-        if let (Some(near), false) = (self.near, self.settled) {
-            delete_all(&near.memory, &self.keys);
+        if self.settled {
+            return;
         }
         self.keys.iter().for_each(|key| self.loads.void(key.pair()));
+        if let Some(near) = self.near {
+            delete_all(&near.memory, &self.keys);
+        }
     }
 }
 

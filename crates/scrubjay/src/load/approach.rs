@@ -189,8 +189,8 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         let plan = self.plan;
         let LeaseChoice::For(hold) = plan.policy.lease() else { return None };
         let may = far.capability.compare_and_set && !self.engine.bare && plan.writing == Writing::Keep;
-        // Nobody else can die while holding what belongs to this process alone.
-        let hold = if far.capability.private { FOREVER } else { hold };
+        // What this process has in its own memory nobody else can hold and die, and no answer is lost.
+        let hold = if far.capability.private && !far.capability.needs_runtime { FOREVER } else { hold };
         may.then_some(Terms { store: &far.store, key: wire, hold, timeout: plan.timeout })
     }
 

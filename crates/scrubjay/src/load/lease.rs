@@ -48,28 +48,32 @@ impl Terms<'_> {
         let mut lease = self.lease(Token::Absent, None);
         let (value, ttl) = lease.posture();
         let item = Item { key: self.key, value, ttl: Some(ttl) };
-        let claim = self.store.claim(Call::new(Operation::GetOrLoad, self.timeout), &item).await;
-        lease.settled = true;
-        let token = match claim? {
+        let token = match self.store.claim(Call::new(Operation::GetOrLoad, self.timeout), &item).await? {
             Claim::Won(token) => token,
             Claim::Held(found) => match found.token {
                 // A claim that was repeated on the way, after its answer was lost, finds itself.
                 Some(token) if lease.is_in(&found.value) => token,
-                token => return Ok(Claimed::Held(Found { token, ..found })),
+                token => {
+                    lease.settled = true;
+                    return Ok(Claimed::Held(Found { token, ..found }));
+                }
             },
         };
-        (lease.token, lease.certain, lease.settled) = (token, true, false);
+        (lease.token, lease.certain) = (token, true);
         Ok(Claimed::Won(lease))
     }
 
     /// Takes the key over from what stands there under `token`, and lets the entry `beside` stay; nothing if it has changed.
     pub(super) async fn take(self, token: Token, beside: Option<Beside>) -> Result<Option<Lease>> {
         let mut lease = self.lease(token, beside);
-        let taken = lease.put().await;
-        lease.settled = !matches!(taken, Ok(true));
-        Ok(taken?.then_some(lease))
+        if lease.put().await? {
+            return Ok(Some(lease));
+        }
+        lease.settled = true;
+        Ok(None)
     }
 
+    /// A lease that may be held already when asking for it fails or is cut short: dropped, it is looked for and given up.
     fn lease(self, token: Token, beside: Option<Beside>) -> Lease {
         let Self { store, key, hold, timeout } = self;
         let (store, key) = (store.clone(), key.to_owned());
@@ -121,9 +125,9 @@ pub(super) fn holder(name: &Bytes) -> Option<FlightId> {
 
 impl Lease {
     /// Lets other loads of this process know that it is held for `flight`.
-    pub(super) fn held_for(self, flight: FlightId) -> Self {
+    pub(super) fn held_for(self, flight: FlightId) -> Box<Self> {
         HOLDERS.lock().insert(self.name.clone(), flight);
-        self
+        Box::new(self)
     }
 
     /// Renews it for as long as it is polled; ends when it is lost, or there is no runtime to wait on.

@@ -42,7 +42,7 @@ pub(super) enum Right {
     /// Nothing needs to: there is no store, or it compares nothing.
     Free,
     /// The key is held.
-    Lease(Lease),
+    Lease(Box<Lease>),
     /// What stood there must still stand there.
     Unchanged(Token),
     /// Nothing does any more: somebody else has the key.

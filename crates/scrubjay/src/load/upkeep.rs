@@ -12,10 +12,10 @@ use super::{
 
 /// `loading`, with `lease` renewed for as long as it takes, or until `released`. Answers the lease, if it is still held.
 pub(super) async fn keeping<T>(
-    lease: Lease,
+    lease: Box<Lease>,
     released: impl Future<Output = ()>,
     loading: impl Future<Output = T>,
-) -> (T, Option<Lease>) {
+) -> (T, Option<Box<Lease>>) {
     let mut held = Some(lease);
     let upkeep = async {
         if let Some(lease) = &mut held {
@@ -29,7 +29,7 @@ pub(super) async fn keeping<T>(
 
 /// The right to put what is being loaded; a lease is renewed by a task of its own, whatever becomes of the caller's thread.
 pub(super) enum Keeper {
-    Task { stop: oneshot::Sender<()>, task: JoinHandle<Option<Lease>> },
+    Task { stop: oneshot::Sender<()>, task: JoinHandle<Option<Box<Lease>>> },
     Nobody(Right),
 }
 
