@@ -201,8 +201,8 @@ mod tests {
         Entry { content, grace: Duration::from_millis(grace), cost: Duration::from_millis(cost), reload: None }
     }
 
-    fn reload(name: &[u8; NAME], until: u64) -> Option<Reload> {
-        Some(Reload { name: Bytes::copy_from_slice(name), until: Duration::from_millis(until) })
+    fn reload(name: &[u8; NAME], until: u64) -> Reload {
+        Reload { name: Bytes::copy_from_slice(name), until: Duration::from_millis(until) }
     }
 
     /// Bytes that are on servers already: they must open for as long as version 1 is read.
@@ -218,13 +218,13 @@ mod tests {
             (
                 b"\xC1SJ\x01\x18\x02\0\0\0sixteen bytes ..\x03\0\0\0\0\0\0\0{}",
                 Entry {
-                    reload: reload(b"sixteen bytes ..", 3),
+                    reload: Some(reload(b"sixteen bytes ..", 3)),
                     ..entry(Content::Value(Bytes::from_static(b"{}")), 0, 2)
                 },
             ),
             (
                 b"\xC1SJ\x01\x11sixteen bytes ..\0\0\0\0\0\0\0\0",
-                Entry { reload: reload(b"sixteen bytes ..", 0), ..Entry::new(Content::Negative) },
+                Entry { reload: Some(reload(b"sixteen bytes ..", 0)), ..Entry::new(Content::Negative) },
             ),
         ];
         for (bytes, entry) in vectors {
@@ -258,7 +258,7 @@ mod tests {
             (grace, cost) in (0..u64::MAX, 0..u64::from(u32::MAX)),
             held in prop::option::of((any::<[u8; NAME]>(), any::<u64>())),
         ) {
-            let reload = held.and_then(|(name, until)| reload(&name, until));
+            let reload = held.map(|(name, until)| reload(&name, until));
             let entry = Entry { reload, ..entry(Content::Value(payload.into()), grace, cost) };
             prop_assert_eq!(Entry::open(&entry.clone().seal()), entry);
         }

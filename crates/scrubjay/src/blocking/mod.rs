@@ -263,12 +263,15 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
         if let Some(answer) = engine.try_near(&mut command, &options, &mut observation).transpose() {
             return answer;
         }
+        let inside_runtime = drive::is_inside_runtime();
+        if inside_runtime {
+            command.keeps_a_thread();
+        }
         let answer = engine.finish(command, options, observation);
         match engine.capability() {
             Some(capability) if capability.needs_runtime => drive::run_beside(answer),
-            // A lease is renewed by a task, which the runtime that this thread keeps from running must not be asked to run.
-            Some(_) if drive::is_inside_runtime() => drive::run_beside(answer),
-            _ if timed => drive::run_beside(answer),
+            // The runtime that this thread keeps from running must not be asked for a timer, or to renew a lease.
+            _ if inside_runtime || timed => drive::run_beside(answer),
             _ => drive::park(answer),
         }
     }

@@ -24,12 +24,29 @@ pub(crate) struct Choices<'a> {
     pub(crate) policy: Option<&'a Policy>,
     pub(crate) reading: Reading,
     pub(crate) writing: Writing,
+    pub(crate) thread: Thread,
+}
+
+/// What a call does to the thread that it runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Thread {
+    /// Nothing, or nobody else needs it.
+    #[default]
+    Free,
+    /// It keeps it from running a runtime's other tasks.
+    Kept,
 }
 
 impl<'a> Choices<'a> {
     /// `command`, with these choices.
     pub(crate) fn choose<L>(self, command: GetOrLoad<'a, L>) -> GetOrLoad<'a, L> {
         GetOrLoad { choices: self, ..command }
+    }
+
+    /// `plan`, as they say.
+    pub(crate) fn apply_to(&self, plan: Plan, refreshes: bool) -> Plan {
+        let plan = plan.choosing(self.reading, self.writing, refreshes);
+        if self.thread == Thread::Kept { plan.keeping_a_thread() } else { plan }
     }
 
     /// Whether they may make a call wait with a timer, in a cache of `policy`.
@@ -109,7 +126,7 @@ impl<V: Clone + Send + Sync + 'static, L: Loader<V>> Command<V> for GetOrLoad<'_
                     self.refreshes = is_due(ttl, engine.lifetime(options)?, cost, eagerness);
                     (!self.refreshes).then_some(value)
                 }
-                Standing::Stale(_) | Standing::Absent => None,
+                Standing::Stale { .. } | Standing::Absent => None,
             },
         };
         let Some(value) = value else { return Ok(None) };
@@ -125,10 +142,14 @@ impl<V: Clone + Send + Sync + 'static, L: Loader<V>> Command<V> for GetOrLoad<'_
         ttl.lifetime()?;
         let timeout = options.timeout.unwrap_or(engine.timeout);
         let plan = Plan::new(engine.namespace(options), self.key.as_str(), ttl, timeout, policy);
-        let plan = plan.choosing(self.choices.reading, self.choices.writing, self.refreshes);
+        let plan = self.choices.apply_to(plan, self.refreshes);
         let Flown { result, source, .. } = fly(engine, plan, loader).await;
         self.source = source;
         L::output(result?)
+    }
+
+    fn keeps_a_thread(&mut self) {
+        self.choices.thread = Thread::Kept;
     }
 
     fn reads(&self) -> Option<Reads> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Choices, Command, Engine, Expiring, Options, Request, Source, command::several_keys};
+use super::{Choices, Command, Engine, Expiring, Options, Request, Source, command::several_keys, get_or_load::Thread};
 use crate::{
     Key, Operation, Policy, Result,
     load::{BatchLoader, Plan, Reading, fly_many},
@@ -76,7 +76,7 @@ impl<V: Clone + Send + Sync + 'static, L: BatchLoader<V>> Command<V> for GetOrLo
         for (key, _) in self.keys.iter().zip(&values).filter(|(_, value)| value.is_none()) {
             places.entry(key.as_str()).or_insert_with(|| {
                 let plan = Plan::new(namespace, key.as_str(), ttl, timeout, policy);
-                plans.push(plan.choosing(self.choices.reading, self.choices.writing, false));
+                plans.push(self.choices.apply_to(plan, false));
                 plans.len() - 1
             });
         }
@@ -90,6 +90,10 @@ impl<V: Clone + Send + Sync + 'static, L: BatchLoader<V>> Command<V> for GetOrLo
             }
         }
         Ok(values)
+    }
+
+    fn keeps_a_thread(&mut self) {
+        self.choices.thread = Thread::Kept;
     }
 
     fn reads(&self) -> Option<Reads> {

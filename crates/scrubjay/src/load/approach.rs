@@ -9,14 +9,14 @@ use tokio::runtime::Handle;
 use super::{
     ancestry,
     early::is_due,
-    flights::Takers,
     lease::{self, Beside, Claimed, Terms},
-    loading::{Loading, Right, Spare},
+    loading::{Loading, Right},
     outage,
     plan::{Reading, Writing},
+    spare::Spare,
 };
 use crate::{
-    ErrorKind, Moment, Operation, Result, clock,
+    Moment, Operation, Result, clock,
     config::{Lease as LeaseChoice, OnFailure},
     engine::{Far, Received},
     entry::{Content, Entry},
@@ -34,6 +34,8 @@ pub(super) enum Approach<V> {
     Spare(V),
     /// Somebody else is loading it.
     Leased,
+    /// The caller's time was up while somebody else was loading it.
+    Late,
 }
 
 /// What to do about a key that somebody else is loading.
@@ -48,6 +50,9 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     pub(super) async fn approach(&self, far: &Far<V>) -> Result<Approach<V>> {
         let wire = self.wire();
         let nothing = || Approach::Load { right: Right::None, spare: None };
+        if self.plan.is_late() {
+            return Ok(Approach::Late);
+        }
         if self.leaves_store_alone(far, &wire) {
             return Ok(nothing());
         }
@@ -56,9 +61,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
             Ok(found) => self.approach_from(far, &wire, found, asked, Leased::Wait).await,
             Err(error) => Err(error),
         };
-        if !matches!(&approached, Err(error) if error.kind() == ErrorKind::Timeout && self.plan.is_late()) {
-            self.engine.loads.outage.observe(&approached);
-        }
+        self.engine.loads.outage.observe(&approached);
         Ok(self.forgive(approached)?.unwrap_or_else(nothing))
     }
 
@@ -85,7 +88,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     }
 
     async fn ask(&self, far: &Far<V>, wire: &str) -> Result<Option<Found>> {
-        let call = Call::new(Operation::Get, self.plan.timeout);
+        let call = Call::new(Operation::Get, self.plan.store_timeout());
         Ok(far.store.get(call, &[wire], Self::want(far)).await?.pop().flatten())
     }
 
@@ -126,35 +129,39 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
                         }
                         return Ok(Approach::Found(Some(value)));
                     }
-                    Some(Spare::Fresh(value))
+                    Some(Spare::fresh(value, ttl, &engine.clock))
                 }
                 Received::Negative if reads => return Ok(Approach::Found(None)),
-                Received::Fresh { value, .. } | Received::Stale(value) => Some(Spare::Stale(value)),
+                Received::Fresh { value, .. } | Received::Stale(value) => {
+                    Some(Spare::stale(value, there.ttl, &engine.clock))
+                }
                 Received::Negative | Received::Undecodable(_) | Received::Leased => None,
             };
             let holder = entry.holder(there.ttl).filter(|_| plan.reading != Reading::Nowhere);
-            match (holder, &spare) {
-                (Some(_), Some(Spare::Fresh(value))) => return Ok(Approach::Found(Some(value.clone()))),
-                (Some(_), _) if leased == Leased::Leave => return Ok(Approach::Leased),
+            let served = spare.as_ref().filter(|spare| self.may_serve(spare));
+            if let (Some(_), Some(fresh)) = (holder, served.filter(|spare| spare.is_fresh()).and_then(Spare::value)) {
+                return Ok(Approach::Found(Some(fresh)));
+            }
+            match holder {
+                Some(_) if leased == Leased::Leave => return Ok(Approach::Leased),
                 // Nothing to wait with: load beside whoever holds it, and keep nothing.
-                (Some(_), _) if Handle::try_current().is_err() => {
-                    return Ok(Approach::Load { right: Right::Lost, spare });
-                }
-                (Some(_), _) if plan.is_late() => return Err(plan.timed_out()),
-                (Some(holder), _) => {
-                    if let Some(Spare::Stale(value)) = spare.filter(|_| !plan.policy.grace().is_zero()) {
-                        if waiting.is_enough() {
+                Some(_) if Handle::try_current().is_err() => return Ok(Approach::Load { right: Right::Lost, spare }),
+                Some(_) if plan.is_late() => return Ok(Approach::Late),
+                Some(_) if plan.is_alone() => return Ok(Approach::Load { right: Right::Lost, spare }),
+                Some(holder) => {
+                    if let Some(spare) = served {
+                        if let (true, Some(value)) = (waiting.is_enough(), spare.value()) {
                             return Ok(Approach::Spare(value));
                         }
-                        lead.offer(value, Takers::TheImpatient);
+                        lead.offer(spare.clone());
                     }
                     waiting.on(holder).await?;
                 }
-                (None, _) if self.rests(spare.as_ref()) => {
+                None if served.is_some_and(|spare| self.rests_on(spare).is_some()) => {
                     let right = there.token.map_or(Right::Free, Right::Unchanged);
                     return Ok(Approach::Load { right, spare });
                 }
-                (None, _) => {
+                None => {
                     if let Some(right) = self.take_over(far, wire, there, entry).await? {
                         return Ok(Approach::Load { right, spare });
                     }
@@ -191,7 +198,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         let may = far.capability.compare_and_set && !self.engine.bare && plan.writing == Writing::Keep;
         // What this process has in its own memory nobody else can hold and die, and no answer is lost.
         let hold = if far.capability.private && !far.capability.needs_runtime { FOREVER } else { hold };
-        may.then_some(Terms { store: &far.store, key: wire, hold, timeout: plan.timeout })
+        may.then_some(Terms { store: &far.store, key: wire, hold, timeout: plan.store_timeout() })
     }
 
     fn is_refreshed_early(&self, left: Option<Duration>, cost: Duration) -> Result<bool> {

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use super::{
     Loader, Plan, ancestry,
     flights::{Arrival, Boarding, Landed, Lead, Wait},
-    loading::Loading,
+    loading::{Loading, Right},
     plan::Reading,
 };
 use crate::{Error, ErrorKind, Result, Source, clock, engine::Engine, far::timer};
@@ -61,16 +61,36 @@ where
                 return loader.conduct(Journey { engine, plan, lead }).await;
             }
             Boarding::Wait(wait) => match join(&plan, wait).await {
-                Ok(Some(landed)) => return Flown::loaded(landed),
-                Ok(None) => {}
+                Ok(Joined::Landed(landed)) => return Flown::loaded(landed),
+                Ok(Joined::Abandoned) => {}
+                Ok(Joined::Alone) => return fly_alone(engine, &plan, loader).await,
                 Err(error) => return Flown::loaded(Err(error)),
             },
         }
     }
 }
 
-/// Waits for somebody else's load, as long as `plan` says; nothing if that was abandoned.
-pub(super) async fn join<V: Clone>(plan: &Plan, mut wait: Wait<V>) -> Result<Option<Landed<V>>> {
+/// Loads beside somebody else, and keeps nothing.
+pub(super) async fn fly_alone<V, L>(engine: &Engine<V>, plan: &Plan, loader: L) -> Flown<V>
+where
+    V: Clone + Send + Sync + 'static,
+    L: Loader<V>,
+{
+    let lead = engine.loads.flights.alone(engine.near_key(plan.qualified()).pair());
+    Flown::loaded(Loading { engine, plan, lead: &lead }.load(loader, Right::Lost, None).await)
+}
+
+/// How a wait for somebody else's load ended.
+pub(super) enum Joined<V> {
+    Landed(Landed<V>),
+    /// Its leader left: board anew.
+    Abandoned,
+    /// The caller is to load for itself.
+    Alone,
+}
+
+/// Waits for somebody else's load, as long as `plan` says.
+pub(super) async fn join<V: Clone>(plan: &Plan, mut wait: Wait<V>) -> Result<Joined<V>> {
     let _edge = ancestry::waiting_for(wait.id())?;
     let arrival = match plan.policy.soft_timeout {
         None => None,
@@ -84,21 +104,23 @@ pub(super) async fn join<V: Clone>(plan: &Plan, mut wait: Wait<V>) -> Result<Opt
             arrival
         }
     };
-    let arrival = match (arrival, plan.deadline) {
+    let end = plan.deadline.into_iter().chain(plan.alone_from).min();
+    let arrival = match (arrival, end) {
         (Some(arrival), _) => arrival,
         (None, None) => (&mut wait).await,
-        (None, Some(deadline)) => {
-            let Some(arrival) = timer::until(deadline, &mut wait).await? else {
+        (None, Some(end)) => match timer::until(end, &mut wait).await? {
+            Some(arrival) => arrival,
+            None if plan.is_late() => {
                 wait.give_up();
                 return Err(plan.timed_out());
-            };
-            arrival
-        }
+            }
+            None => return Ok(Joined::Alone),
+        },
     };
     Ok(match arrival {
-        Arrival::Landed(landed) => Some(landed),
-        Arrival::Spare(value) => Some(Ok(Some(value))),
-        Arrival::Abandoned => None,
+        Arrival::Landed(landed) => Joined::Landed(landed),
+        Arrival::Spare(value) => Joined::Landed(Ok(Some(value))),
+        Arrival::Abandoned => Joined::Abandoned,
     })
 }
 
@@ -149,8 +171,10 @@ impl<V: Clone + Send + Sync + 'static> Journey<'_, V> {
         });
         follow.led_by(task.abort_handle());
         match join(&plan, wait).await {
-            Ok(Some(landed)) => Flown::loaded(landed),
-            Ok(None) => Flown::loaded(Err(Error::new(ErrorKind::Load, "the runtime that ran the load was shut down"))),
+            Ok(Joined::Landed(landed)) => Flown::loaded(landed),
+            Ok(Joined::Abandoned | Joined::Alone) => {
+                Flown::loaded(Err(Error::new(ErrorKind::Load, "the runtime that ran the load was shut down")))
+            }
             Err(error) => Flown::loaded(Err(error)),
         }
     }

@@ -8,9 +8,10 @@ use super::{
     Loader, Outcome, Plan, ancestry,
     approach::Approach,
     conduct::Flown,
-    flights::{Landed, Lead, Takers},
+    flights::{Landed, Lead},
     lease::Lease,
     plan::{Reading, Writing},
+    spare::Spare,
     upkeep::{Keeper, keeping},
 };
 use crate::{
@@ -27,14 +28,6 @@ use crate::{
 pub(super) enum Look<V> {
     Found(Option<V>),
     Load(Option<Spare<V>>),
-}
-
-/// What may be served instead of what is being loaded.
-pub(super) enum Spare<V> {
-    /// A value whose ttl has ended, if the policy has a grace.
-    Stale(V),
-    /// A fresh one, that is loaded anew before its time.
-    Fresh(V),
 }
 
 /// What allows a value to be put into the store.
@@ -73,6 +66,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
                     right
                 }
                 Ok(Approach::Spare(value)) => return Flown::left_with(value),
+                Ok(Approach::Late) => return Flown::loaded(Err(self.plan.timed_out())),
                 Ok(Approach::Leased) => Right::Lost,
                 Err(error) => return Flown::loaded(Err(error)),
             },
@@ -89,53 +83,53 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         let (key, reads) = (self.near_key(), self.plan.reading == Reading::Everywhere);
         let negative = || reads && self.engine.far.is_none() && self.engine.loads.negatives.know(key.pair());
         match near.memory.look_up(key.pair()) {
-            Standing::Fresh { value, .. } if self.plan.refreshes => Look::Load(Some(Spare::Fresh(value))),
+            Standing::Fresh { value, ttl, .. } if self.plan.refreshes => {
+                Look::Load(Some(Spare::fresh(value, ttl, &self.engine.clock)))
+            }
             Standing::Fresh { value, .. } if reads => Look::Found(Some(value)),
-            Standing::Stale(_) | Standing::Absent if negative() => Look::Found(None),
-            Standing::Fresh { value, .. } | Standing::Stale(value) => Look::Load(Some(Spare::Stale(value))),
+            Standing::Stale { .. } | Standing::Absent if negative() => Look::Found(None),
+            Standing::Fresh { value, ttl, .. } => {
+                let left = ttl.map(|ttl| ttl.saturating_add(self.plan.policy.grace()));
+                Look::Load(Some(Spare::stale(value, left, &self.engine.clock)))
+            }
+            Standing::Stale { value, left } => Look::Load(Some(Spare::stale(value, Some(left), &self.engine.clock))),
             Standing::Absent => Look::Load(None),
         }
     }
 
-    /// The spare value, if it is to be served without trying; else as what it may still be used. Those who wait may have it.
-    pub(super) fn serve_at_once(&self, spare: Option<Spare<V>>) -> Result<V, Option<V>> {
-        let (value, takers) = match spare {
-            Some(Spare::Fresh(value)) => (value, Takers::Everybody),
-            Some(Spare::Stale(value)) if !self.plan.policy.grace().is_zero() => (value, Takers::TheImpatient),
-            Some(Spare::Stale(_)) | None => return Err(None),
-        };
-        if self.rests_now() {
+    /// The value to serve without trying, if there is one; else `spare` as far as it may still be used. Those who wait may
+    /// have it.
+    pub(super) fn serve_at_once(&self, spare: Option<Spare<V>>) -> Result<V, Option<Spare<V>>> {
+        let Some(spare) = spare.filter(|spare| self.may_serve(spare)) else { return Err(None) };
+        if let Some(value) = self.rests_on(&spare) {
             return Ok(value);
         }
-        self.lead.offer(value.clone(), takers);
-        Err(Some(value))
+        self.lead.offer(spare.clone());
+        Err(Some(spare))
     }
 
-    /// Whether `spare` is to be served without trying, for a load of it has failed a moment ago.
-    pub(super) fn rests(&self, spare: Option<&Spare<V>>) -> bool {
-        let usable = match spare {
-            Some(Spare::Fresh(_)) => true,
-            Some(Spare::Stale(_)) => !self.plan.policy.grace().is_zero(),
-            None => false,
-        };
-        usable && self.rests_now()
+    /// Whether the policy lets `spare` be served.
+    pub(super) fn may_serve(&self, spare: &Spare<V>) -> bool {
+        spare.is_fresh() || !self.plan.policy.grace().is_zero()
     }
 
-    fn rests_now(&self) -> bool {
+    /// The value of `spare`, if it is to be served without trying: loading it anew has failed a moment ago.
+    pub(super) fn rests_on(&self, spare: &Spare<V>) -> Option<V> {
         let reads = self.plan.reading == Reading::Everywhere;
-        reads && self.engine.loads.back_offs.rests(self.near_key().pair(), self.engine.clock.precise())
+        let rests = || self.engine.loads.back_offs.rests(self.near_key().pair(), self.engine.clock.precise());
+        if reads && self.may_serve(spare) && rests() { spare.value() } else { None }
     }
 
     /// Calls the loader, and keeps what it answers.
-    async fn load<L: Loader<V>>(&self, loader: L, mut right: Right, spare: Option<V>) -> Landed<V> {
+    pub(super) async fn load<L: Loader<V>>(&self, loader: L, mut right: Right, spare: Option<Spare<V>>) -> Landed<V> {
         let Self { engine, plan, lead } = self;
         let started = plan.policy.refreshes_early().then(|| engine.clock.precise());
-        let told = spare.clone();
+        let told = spare.as_ref().and_then(Spare::value);
         let loading = pin!(in_loaders([*lead], async move { loader.load(&plan.key, told).await }));
         let loading = ancestry::inside([lead.id()], &plan.ancestors, loading);
         let answer = match right {
             held @ Right::Lease(_) if L::BLOCKS => {
-                let keeper = Keeper::of(held);
+                let keeper = Keeper::of(held, lead.given_up());
                 let answer = loading.await;
                 right = keeper.stop().await;
                 answer
@@ -154,13 +148,13 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
             Ok(Outcome::StoreFor(value, ttl)) => self.keep(right, value, ttl, cost).await,
             Ok(Outcome::DontStore(value)) => Ok(Some(value)),
             Ok(Outcome::NotFound) => self.keep_negative(right).await,
-            Err(error) => self.fall_back(spare, error),
+            Err(error) => self.fall_back(spare.as_ref(), error),
         }
     }
 
     /// What a load that failed comes to: the spare value, if there is one, which is then served without trying for a while.
-    pub(super) fn fall_back(&self, spare: Option<V>, error: Error) -> Landed<V> {
-        match spare {
+    pub(super) fn fall_back(&self, spare: Option<&Spare<V>>, error: Error) -> Landed<V> {
+        match spare.and_then(Spare::value) {
             Some(value) if !matches!(error.kind(), ErrorKind::Recursion | ErrorKind::Unsupported) => {
                 let now = self.engine.clock.precise();
                 let end = now.after(self.plan.policy.back_off());
@@ -243,7 +237,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     /// Puts `bytes` into the store, as far as `right` allows; says whether they may be kept nearer, too.
     async fn put(&self, far: &Far<V>, right: Right, bytes: Bytes, ttl: Option<Duration>) -> Result<bool> {
         let wire = self.wire();
-        let call = Call::new(Operation::GetOrLoad, self.plan.timeout);
+        let call = Call::new(Operation::GetOrLoad, self.plan.store_timeout().max(LAST_MOMENT));
         let item = Item { key: &wire, value: bytes, ttl };
         let answer = match right {
             // The store failed a moment ago, and others see no more of it than we do.
@@ -277,6 +271,9 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         self.engine.layout.wire(self.plan.qualified())
     }
 }
+
+/// How long a call to the store may take that keeps what was loaded, though the caller's time is up.
+const LAST_MOMENT: Duration = Duration::from_millis(50);
 
 /// `loading`, while which all of `leads` are known to be in their loader: a panic leaves them so, and tells whoever lands them.
 pub(super) async fn in_loaders<'l, V: 'l, T>(leads: impl AsRef<[&'l Lead<V>]>, loading: impl Future<Output = T>) -> T {

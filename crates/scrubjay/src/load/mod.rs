@@ -3,7 +3,8 @@
 //! From the outside in: `loader` is the function that a caller gives, `outcome` what it may answer, `plan` what a call wants;
 //! `conduct` says who loads, `loading` is the story of one load, `approach` how it gets the right to, `many` the story of a batch; `flights` keeps the loads of this
 //! process together and fences them off from writes, `lease` and `upkeep` do so across processes; `ancestry` finds loads that
-//! wait for themselves, `early` says when to load what is still fresh; `outage`, `back_off` and `negatives` remember what not to try.
+//! wait for themselves, `early` says when to load what is still fresh; `spare` is what may be served meanwhile; `outage`, `back_off` and
+//! `negatives` remember what not to try.
 
 mod ancestry;
 mod approach;
@@ -19,6 +20,7 @@ mod negatives;
 mod outage;
 mod outcome;
 mod plan;
+mod spare;
 mod sync;
 mod together;
 mod upkeep;

@@ -1,7 +1,5 @@
 //! Keeping a lease while a loader runs.
 
-use std::future::pending;
-
 use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
 
 use super::{
@@ -34,12 +32,13 @@ pub(super) enum Keeper {
 }
 
 impl Keeper {
-    pub(super) fn of(right: Right) -> Self {
+    /// The lease of `right` is kept until it is wanted back, or `released`.
+    pub(super) fn of(right: Right, released: impl Future<Output = ()> + Send + 'static) -> Self {
         match (right, Handle::try_current()) {
             (Right::Lease(lease), Ok(runtime)) => {
                 let (stop, stopped) = oneshot::channel::<()>();
                 let until_stopped = async { drop(stopped.await) };
-                let task = runtime.spawn(async move { keeping(lease, pending(), until_stopped).await.1 });
+                let task = runtime.spawn(async move { keeping(lease, released, until_stopped).await.1 });
                 Self::Task { stop, task }
             }
             (right, _) => Self::Nobody(right),
