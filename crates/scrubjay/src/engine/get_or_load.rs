@@ -143,7 +143,7 @@ impl<V: Clone + Send + Sync + 'static, L: Loader<V>> Command<V> for GetOrLoad<'_
         let timeout = options.timeout.unwrap_or(engine.timeout);
         let plan = Plan::new(engine.namespace(options), self.key.as_str(), ttl, timeout, policy);
         let plan = self.choices.apply_to(plan, self.refreshes);
-        let Flown { result, source, .. } = fly(engine, plan, loader).await;
+        let Flown { result, source, .. } = fly(engine, &plan, loader).await;
         self.source = source;
         L::output(result?)
     }

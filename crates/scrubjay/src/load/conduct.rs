@@ -45,7 +45,7 @@ impl<V> Flown<V> {
 }
 
 /// Carries out `plan`: joins the load under way, or leads one.
-pub(crate) async fn fly<V, L>(engine: &Engine<V>, plan: Plan, loader: L) -> Flown<V>
+pub(crate) async fn fly<V, L>(engine: &Engine<V>, plan: &Plan, loader: L) -> Flown<V>
 where
     V: Clone + Send + Sync + 'static,
     L: Loader<V>,
@@ -60,10 +60,11 @@ where
                 drop(key);
                 return loader.conduct(Journey { engine, plan, lead }).await;
             }
-            Boarding::Wait(wait) => match join(&plan, wait).await {
+            // Boxed, so that the future of those who lead is small to make and to move.
+            Boarding::Wait(wait) => match Box::pin(join(plan, wait)).await {
                 Ok(Joined::Landed(landed)) => return Flown::loaded(landed),
                 Ok(Joined::Abandoned) => {}
-                Ok(Joined::Alone) => return fly_alone(engine, &plan, loader).await,
+                Ok(Joined::Alone) => return Box::pin(fly_alone(engine, plan, loader)).await,
                 Err(error) => return Flown::loaded(Err(error)),
             },
         }
@@ -135,7 +136,7 @@ pub(super) fn land<V: Clone>(lead: Lead<V>, plan: &Plan, flown: &Flown<V>) {
 /// A load about to begin, in the hands of the caller that leads it.
 pub struct Journey<'a, V> {
     engine: &'a Engine<V>,
-    plan: Plan,
+    plan: &'a Plan,
     lead: Lead<V>,
 }
 
@@ -149,9 +150,9 @@ impl<V: Clone + Send + Sync + 'static> Journey<'_, V> {
     /// Loads in the caller's own future.
     pub(super) async fn in_place<L: Loader<V>>(self, loader: L) -> Flown<V> {
         let Self { engine, plan, lead } = self;
-        let load = Loading { engine, plan: &plan, lead: &lead };
+        let load = Loading { engine, plan, lead: &lead };
         let flown = load.run(loader).await;
-        land(lead, &plan, &flown);
+        land(lead, plan, &flown);
         flown
     }
 
@@ -167,10 +168,10 @@ impl<V: Clone + Send + Sync + 'static> Journey<'_, V> {
         let engine = engine.clone();
         let journey = Plan { deadline: None, ancestors: ancestry::current(), ..plan.clone() };
         let task = runtime.spawn(async move {
-            drop(Journey { engine: &engine, plan: journey, lead }.in_place(loader).await);
+            drop(Journey { engine: &engine, plan: &journey, lead }.in_place(loader).await);
         });
         follow.led_by(task.abort_handle());
-        match join(&plan, wait).await {
+        match join(plan, wait).await {
             Ok(Joined::Landed(landed)) => Flown::loaded(landed),
             Ok(Joined::Abandoned | Joined::Alone) => {
                 Flown::loaded(Err(Error::new(ErrorKind::Load, "the runtime that ran the load was shut down")))

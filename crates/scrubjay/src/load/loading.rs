@@ -59,7 +59,8 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         };
         let right = match &self.engine.far {
             None => Right::Free,
-            Some(far) => match self.approach(far).await {
+            // Boxed, as all that only a far tier needs: the future of a near-only load is small to make and to move.
+            Some(far) => match Box::pin(self.approach(far)).await {
                 Ok(Approach::Found(value)) => return Flown::found(value, Source::Far),
                 Ok(Approach::Load { right, spare: found }) => {
                     spare = found.or(spare);
@@ -131,11 +132,11 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
             held @ Right::Lease(_) if L::BLOCKS => {
                 let keeper = Keeper::of(held, lead.given_up());
                 let answer = loading.await;
-                right = keeper.stop().await;
+                right = Box::pin(keeper.stop()).await;
                 answer
             }
             Right::Lease(lease) => {
-                let kept = self.in_time(async { Ok(keeping(lease, lead.given_up(), loading).await) }).await;
+                let kept = Box::pin(self.in_time(async { Ok(keeping(lease, lead.given_up(), loading).await) })).await;
                 let (answer, lease) = kept.unwrap_or_else(|error| (Err(error), None));
                 right = lease.map_or(Right::Lost, Right::Lease);
                 answer
@@ -169,7 +170,9 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     pub(super) async fn in_time<T>(&self, loading: impl Future<Output = Result<T>>) -> Result<T> {
         match self.plan.deadline {
             None => loading.await,
-            Some(deadline) => timer::until(deadline, loading).await?.unwrap_or_else(|| Err(self.plan.timed_out())),
+            Some(deadline) => {
+                Box::pin(timer::until(deadline, loading)).await?.unwrap_or_else(|| Err(self.plan.timed_out()))
+            }
         }
     }
 
@@ -187,7 +190,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
             let grace = if ttl.is_some() { grace } else { Duration::ZERO };
             let kept_for = ttl.map(|ttl| ttl.saturating_add(grace));
             kept = match engine.encode_with(far, &value, grace, cost) {
-                Ok(bytes) => self.put(far, right, bytes, kept_for).await?,
+                Ok(bytes) => Box::pin(self.put(far, right, bytes, kept_for)).await?,
                 Err(error) => self.forgive(Err(error))?.unwrap_or(false),
             };
         }
@@ -226,7 +229,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
             near.memory.delete_unless(self.near_key().pair(), lead.void());
         }
         if let Some(far) = &engine.far {
-            self.put(far, right, Entry::new(Content::Negative).seal(), Some(ttl)).await?;
+            Box::pin(self.put(far, right, Entry::new(Content::Negative).seal(), Some(ttl))).await?;
         } else {
             let clock = engine.near.as_ref().map_or(&engine.clock, |near| near.memory.clock());
             engine.loads.negatives.remember(self.near_key().pair(), ttl, clock, lead.void());
