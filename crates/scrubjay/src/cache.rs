@@ -1,6 +1,6 @@
 //! [`Cache`]: the verbs, as lazy futures. The engine does the work.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
@@ -177,14 +177,13 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 /// Loading several.
 impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// The values under `keys`, in their order, duplicates included; `loader` is called with the keys that are missing, once
-    /// each, and answers the values of those it finds. The others are `None`, and remembered as such for the policy's
-    /// `negative-ttl`.
+    /// each, and answers those it finds with their values: a map, a `Vec` of pairs or an iterator. The others are `None`, and
+    /// remembered as such for the policy's `negative-ttl`. It sees keys as the key builder has made them, if there is one.
     ///
     /// Keys that somebody else is loading are waited for, after the loader has answered; should whoever loads them leave, the
     /// loader is called again with those.
     ///
     /// ```
-    /// use std::collections::HashMap;
     /// use scrubjay::{Cache, Error};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -193,7 +192,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// lengths.set("jay", 3).await?;
     /// let load = |missing: Vec<String>| async move {
     ///     assert_eq!(missing, ["scrub"]);
-    ///     Ok::<_, Error>(missing.into_iter().map(|word| (word.clone(), word.len())).collect::<HashMap<_, _>>())
+    ///     Ok::<_, Error>(missing.into_iter().map(|word| (word.clone(), word.len())))
     /// };
     /// assert_eq!(lengths.get_or_load_many(["scrub", "jay"], load).await?, [Some(5), Some(3)]);
     /// # Ok(())
@@ -202,7 +201,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     ///
     /// # Errors
     /// As [`get_or_load`](Self::get_or_load), if any key could neither be found nor loaded; what was loaded is kept.
-    pub fn get_or_load_many<'a, K, F, Loading, E>(
+    pub fn get_or_load_many<'a, K, F, Loading, Pairs, E>(
         &'a self,
         keys: impl IntoIterator<Item = K>,
         loader: F,
@@ -210,7 +209,8 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     where
         K: Into<Key<'a>>,
         F: FnMut(Vec<String>) -> Loading + Send + 'a,
-        Loading: Future<Output = Result<HashMap<String, V>, E>> + Send,
+        Loading: Future<Output = Result<Pairs, E>> + Send,
+        Pairs: IntoIterator<Item = (String, V)>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let keys = keys.into_iter().map(Into::into).collect();
@@ -241,7 +241,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         engine::Request::new(&self.0, engine::CompareAndSet::new(key.into(), value, token))
     }
 
-    /// Adds one, or [`by`](Increment::by) another number, to the counter under `key`, atomically; answers its new value.
+    /// Adds `by`, which may be negative, to the counter under `key`, atomically; answers its new value.
     ///
     /// An absent counter is zero, and is created with the ttl of the call or the cache; one that exists keeps its own. In a
     /// store counters are decimal text, so the serializer must be one that reads it back: json, text or null.
@@ -249,11 +249,11 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// # Errors
     /// [`ErrorKind::NotANumber`](crate::ErrorKind::NotANumber) if something else stands there or the serializer cannot read
     /// counters, [`ErrorKind::Overflow`](crate::ErrorKind::Overflow) if the result does not fit; the counter keeps its value.
-    pub fn increment<'a>(&'a self, key: impl Into<Key<'a>>) -> Increment<'a, V>
+    pub fn increment<'a>(&'a self, key: impl Into<Key<'a>>, by: i64) -> Increment<'a, V>
     where
         V: Counter,
     {
-        engine::Request::new(&self.0, engine::Increment::new(key.into(), 1))
+        engine::Request::new(&self.0, engine::Increment::new(key.into(), by))
     }
 
     /// Gives the live entry under `key` a new ttl, [`Ttl::Never`] for none; says whether there was one.
@@ -335,13 +335,6 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     #[must_use]
     pub fn info(&self) -> CacheInfo {
         CacheInfo::of(&self.0)
-    }
-}
-
-impl<V: Counter + Clone + Send + Sync + 'static> Increment<'_, V> {
-    /// What to add; may be negative.
-    pub fn by(self, by: i64) -> Self {
-        self.map(|increment| increment.set_by(by))
     }
 }
 

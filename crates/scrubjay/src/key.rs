@@ -86,8 +86,8 @@ impl<'a> From<&'a str> for QualifiedKey<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyLayout {
-    /// `namespace:key`, where `%`, `:` and control characters of the namespace, and nothing else, are percent-encoded: two
-    /// different pairs never meet, and a namespace can be cleared.
+    /// `namespace:key`, where `%`, `:`, `~`, spaces and control characters of the namespace, and nothing else, are
+    /// percent-encoded: two different pairs with a namespace never meet, and a namespace can be cleared.
     #[default]
     Namespaced,
     /// `namespace:key` with the namespace as it is. `a:b` + `c` meets `a` + `b:c`, so `clear` is unsupported.
@@ -96,8 +96,10 @@ pub enum KeyLayout {
     Concatenated,
 }
 
-/// What a namespace must not show on the wire: the separator, the escape, and what would read as something else in a log.
-const ESCAPED: &AsciiSet = &CONTROLS.add(b':').add(b'%').add(b' ');
+/// What stands between a namespace and what is kept aside from its entries.
+const ASIDE: char = '~';
+/// What a namespace must not show on the wire: the separators, the escape, and what would read as something else in a log.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b':').add(b'%').add(b' ').add(ASIDE as u8);
 
 impl KeyLayout {
     /// The names by which a URL or a configuration calls a layout; the Python libraries' names stand for the layout that
@@ -164,6 +166,15 @@ impl KeyLayout {
     /// What every wire key of `namespace` starts with, if no other namespace's keys can start with it too.
     pub(crate) fn exclusive_prefix(self, namespace: &str) -> Option<String> {
         (self == Self::Namespaced).then(|| self.prefix(namespace))
+    }
+
+    /// The wire key of what a `kind` of lock keeps under the name `key`: in the default layout no entry of any namespace has it.
+    pub(crate) fn aside(self, kind: &str, QualifiedKey { namespace, key }: QualifiedKey<'_>) -> String {
+        match self {
+            Self::Namespaced => format!("{}{ASIDE}{kind}:{key}", utf8_percent_encode(namespace, ESCAPED)),
+            Self::Verbatim => format!("{namespace}{ASIDE}{kind}:{key}"),
+            Self::Concatenated => format!("{namespace}{ASIDE}{kind}{key}"),
+        }
     }
 
     fn prefix(self, namespace: &str) -> String {

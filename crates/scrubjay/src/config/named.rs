@@ -98,14 +98,14 @@ impl Config {
             Ok(recipe) => Ok((alias, recipe)),
             Err(error) => Err(Error::config(format!("alias `{alias}`")).with_source(error)),
         });
-        recipes.collect::<Result<_>>().map(|recipes| Self { recipes, policy: Policy::default() })
+        recipes.collect::<Result<_>>().map(|recipes| Self { recipes, policy: Policy::new() })
     }
 }
 
 impl<A: Into<String>> FromIterator<(A, Recipe)> for Config {
     fn from_iter<I: IntoIterator<Item = (A, Recipe)>>(recipes: I) -> Self {
         let recipes = recipes.into_iter().map(|(alias, recipe)| (alias.into(), recipe)).collect();
-        Self { recipes, policy: Policy::default() }
+        Self { recipes, policy: Policy::new() }
     }
 }
 
@@ -131,7 +131,7 @@ impl From<Recipe> for Alias {
 
 static ALIASES: LazyLock<Mutex<BTreeMap<String, Alias>>> = LazyLock::new(|| Mutex::new(unconfigured()));
 
-static POLICY: Mutex<Policy> = Mutex::new(Policy::UNDECIDED);
+static POLICY: Mutex<Policy> = Mutex::new(Policy::new());
 
 /// The policy of caches that say nothing of their own.
 pub(crate) fn policy() -> Policy {

@@ -105,7 +105,7 @@ impl Recipe {
             typed_serializer: None,
             namespace: String::new(),
             ttl: Ttl::Never,
-            policy: Policy::default(),
+            policy: Policy::new(),
             wire: Wire::default(),
             layout: KeyLayout::default(),
             key_builder: None,

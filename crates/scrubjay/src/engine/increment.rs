@@ -18,10 +18,6 @@ impl<'a> Increment<'a> {
     pub(crate) fn new(key: Key<'a>, by: i64) -> Self {
         Self { key, by }
     }
-
-    pub(crate) fn set_by(&mut self, by: i64) {
-        self.by = by;
-    }
 }
 
 impl Expiring for Increment<'_> {}

@@ -18,6 +18,8 @@ mod get_or_load;
 mod get_or_load_many;
 mod increment;
 mod inspect;
+mod loading;
+mod lock;
 mod lookup;
 mod raw;
 mod request;
@@ -42,9 +44,11 @@ pub(crate) use self::{
     expire::Expire,
     get::Get,
     get_many::GetMany,
-    get_or_load::{Choices, GetOrLoad},
+    get_or_load::GetOrLoad,
     get_or_load_many::GetOrLoadMany,
     increment::Increment,
+    loading::{Choices, Loading},
+    lock::Lock,
     lookup::{GetForUpdate, LookupKey},
     raw::{Close, Raw},
     set::Set,
@@ -59,6 +63,7 @@ pub use self::{
 };
 use crate::{
     Clock, Error, Key, KeyBuilder, KeyLayout, Memory, Operation, Policy, QualifiedKey, Result, Ttl,
+    config::EffectivePolicy,
     far::{Call, Capability},
     load::Loads,
     plugin::{self, Observation, Plugins},
@@ -117,7 +122,6 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
     /// A cache of these tiers, with every default.
     pub(crate) fn new(near: Option<Memory<V>>, far: Option<Far<V>>) -> Self {
         let clock = near.as_ref().map_or_else(Clock::default, |memory| memory.clock().clone());
-        let policy = Policy::default();
         Self {
             near: near.map(|memory| Near { memory, ttl: DEFAULT_NEAR_TTL }),
             far,
@@ -128,9 +132,9 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
             timeout: DEFAULT_TIMEOUT,
             plugins: Plugins::default(),
             undecodable: Arc::default(),
-            loads: Arc::new(Loads::new(policy.detached_loads())),
+            loads: Arc::new(Loads::new(EffectivePolicy::from(Policy::new()).detached_loads())),
             bare: false,
-            policy,
+            policy: Policy::new(),
             clock,
         }
     }
@@ -143,20 +147,6 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
             _ => return Err(Error::config("option `near-ttl`: it bounds a near tier before a far one; give both")),
         }
         Ok(())
-    }
-
-    /// Checks that `policy` can be meant, and that the far tier can keep what it asks for.
-    pub(crate) fn check(&self, policy: &Policy) -> Result<()> {
-        policy.validate()?;
-        let (Some(far), Some(field)) = (&self.far, policy.field_that_needs_more_than_values()) else { return Ok(()) };
-        let why = if self.bare {
-            "it is kept in an envelope, which `wire=bare` switches off"
-        } else if !far.capability.expire {
-            "this store does not tell how long an entry still lives"
-        } else {
-            return Ok(());
-        };
-        Err(Error::config(format!("option `{field}`: {why}")))
     }
 
     /// The synchronous part of a command, which every face runs first: the answer, or nothing and what is needed to

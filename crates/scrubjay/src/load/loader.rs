@@ -165,22 +165,23 @@ pub trait BatchLoader<V>: Send {
     fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send;
 }
 
-/// A function that answers the values of the keys it is given: `|keys| async { Ok(values) }`.
+/// A function that answers the values of those keys it is given that it finds, as pairs: `|keys| async { Ok(pairs) }`.
 #[derive(Debug)]
 pub struct Batch<F>(pub(crate) F);
 
-impl<V, F, Fut, E> BatchLoader<V> for Batch<F>
+impl<V, F, Fut, Pairs, E> BatchLoader<V> for Batch<F>
 where
     V: Send,
     F: FnMut(Vec<String>) -> Fut + Send,
-    Fut: Future<Output = Result<HashMap<String, V>, E>> + Send,
+    Fut: Future<Output = Result<Pairs, E>> + Send,
+    Pairs: IntoIterator<Item = (String, V)>,
     E: Into<Cause>,
 {
     const BLOCKS: bool = false;
 
     fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send {
         let loading = (self.0)(keys);
-        async { loading.await.map_err(Error::load) }
+        async { collected(loading.await) }
     }
 }
 
@@ -188,16 +189,17 @@ where
 #[derive(Debug)]
 pub(crate) struct BatchBlocking<F>(pub(crate) F);
 
-impl<V, F, E> BatchLoader<V> for BatchBlocking<F>
+impl<V, F, Pairs, E> BatchLoader<V> for BatchBlocking<F>
 where
     V: Send,
-    F: FnMut(Vec<String>) -> Result<HashMap<String, V>, E> + Send,
+    F: FnMut(Vec<String>) -> Result<Pairs, E> + Send,
+    Pairs: IntoIterator<Item = (String, V)>,
     E: Into<Cause>,
 {
     const BLOCKS: bool = true;
 
     fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send {
-        future::ready((self.0)(keys).map_err(Error::load))
+        future::ready(collected((self.0)(keys)))
     }
 }
 
@@ -220,6 +222,10 @@ impl<V: Send + 'static, L: BatchLoader<V>> Loader<V> for Single<'_, L> {
 
 fn stored<V, E: Into<Cause>>(result: Result<V, E>) -> Result<Outcome<V>> {
     result.map(Outcome::Store).map_err(Error::load)
+}
+
+fn collected<V, E: Into<Cause>>(pairs: Result<impl IntoIterator<Item = (String, V)>, E>) -> Result<HashMap<String, V>> {
+    pairs.map(|pairs| pairs.into_iter().collect()).map_err(Error::load)
 }
 
 fn expect<V>(value: Option<V>) -> Result<V> {
