@@ -183,6 +183,7 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
     pub(crate) fn build_over(self, shared: Option<AnyStore>) -> Result<Cache<V>> {
         let Self { mut recipe, near, layers, serializer, codecs, clock } = self;
         recipe.ttl.lifetime()?;
+        let has_far = shared.is_some() || serializer.is_some() || recipe.has_far();
         let plugins = recipe.take_plugins()?;
         let typed = match serializer {
             None => recipe.typed_serializer::<V>()?,
@@ -190,10 +191,8 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
         };
         let checked_before = shared.is_some();
         let store = shared.or(recipe.store.take());
-        let far_wanted =
-            store.is_some() || recipe.config.scheme != "memory" || typed.is_some() || recipe.serializer.is_some();
 
-        let far = if far_wanted {
+        let far = if has_far {
             let serializer = if let Some(serializer) = typed {
                 serializer
             } else {

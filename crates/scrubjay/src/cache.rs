@@ -38,6 +38,23 @@ use crate::{
 /// # }
 /// ```
 ///
+/// # Errors of every verb
+///
+/// | kind | when |
+/// |---|---|
+/// | [`Timeout`](crate::ErrorKind::Timeout) | the store did not answer in the time of the call; the command may have been carried out |
+/// | [`Connection`](crate::ErrorKind::Connection), [`Server`](crate::ErrorKind::Server) | the store cannot be reached, or answers with an error |
+/// | [`Overloaded`](crate::ErrorKind::Overloaded) | a layer refuses the call without trying it |
+/// | [`InvalidKey`](crate::ErrorKind::InvalidKey) | the store can hold no such key |
+/// | [`InvalidTtl`](crate::ErrorKind::InvalidTtl) | the verb takes a ttl, and got one of zero or of over a hundred years |
+/// | [`Encode`](crate::ErrorKind::Encode) | the verb writes, and the serializer has no bytes for the value |
+/// | [`Unsupported`](crate::ErrorKind::Unsupported) | the store cannot do this (see its [`Capability`](crate::far::Capability)), or there is no tokio runtime to wait on |
+///
+/// A near-only cache has none of these but `InvalidTtl`, and `Unsupported` where it would wait. What a verb fails with beside is
+/// told there. Stored bytes that cannot be decoded are no error but a miss, [counted](Self::undecodable).
+///
+/// # For the life of the program
+///
 /// A cache for the life of the program is a `static`; its connections are made, and made anew, by whichever runtime uses it:
 ///
 /// ```
@@ -112,12 +129,14 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         engine::Request::new(&self.0, engine::GetForUpdate::new(key.into()))
     }
 
-    /// Whether a live entry stands under `key`.
+    /// Whether a live entry stands under `key`. A store sends the whole value for that, unless the cache is
+    /// [bare](crate::Wire::Bare).
     pub fn exists<'a>(&'a self, key: impl Into<Key<'a>>) -> Exists<'a, V> {
         engine::Request::new(&self.0, engine::Exists { key: key.into() })
     }
 
-    /// How long the entry under `key` still lives: absent, never and remaining are told apart.
+    /// How long the entry under `key` still lives: absent, never and remaining are told apart. A store sends the whole value for
+    /// that, unless the cache is [bare](crate::Wire::Bare).
     pub fn ttl<'a>(&'a self, key: impl Into<Key<'a>>) -> ReadTtl<'a, V> {
         engine::Request::new(&self.0, engine::ReadTtl { key: key.into() })
     }
@@ -148,7 +167,10 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// # Errors
     /// [`ErrorKind::Load`](crate::ErrorKind::Load) with the loader's [error](crate::Error::loader_error), which is never
     /// stored; [`ErrorKind::Recursion`](crate::ErrorKind::Recursion) if the loader waits for this key;
-    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) after the policy's `load-timeout`.
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) after the policy's `load-timeout`;
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if another caller's loader, which may say so, has found nothing;
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the policy cannot be meant, or the store cannot keep what it asks for.
+    /// The store's own failures are errors only as the policy's `on-failure` says.
     pub fn get_or_load<'a, F, Loading, E>(&'a self, key: impl Into<Key<'a>>, loader: F) -> GetOrLoad<'a, V, Plain<F>>
     where
         F: FnOnce() -> Loading + Send + 'a,
@@ -160,6 +182,9 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 
     /// As [`get_or_load`](Self::get_or_load), with a loader that is told of the load (the stale value, if one is kept) and may
     /// answer more than a value: a ttl, a value not to be kept, or that there is [none](Outcome::NotFound), which is `None` here.
+    ///
+    /// # Errors
+    /// As [`get_or_load`](Self::get_or_load), without `NotFound`.
     pub fn get_or_load_with<'a, F, Loading, E>(
         &'a self,
         key: impl Into<Key<'a>>,
@@ -231,12 +256,16 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         engine::Request::new(&self.0, engine::SetMany::new(entries.into_iter().map(|(key, value)| (key.into(), value))))
     }
 
-    /// Puts `value` under `key` unless a live entry stands there, atomically; says whether it did.
+    /// Puts `value` under `key` unless a live entry stands there, atomically; says whether it did. If something stands there, a
+    /// store is asked once more whether it is alive.
     pub fn add<'a>(&'a self, key: impl Into<Key<'a>>, value: V) -> Add<'a, V> {
         engine::Request::new(&self.0, engine::Add::new(key.into(), value))
     }
 
     /// Puts `value` under `key` if the entry is still what [`get_for_update`](Self::get_for_update) read; says whether it did.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if `token` comes from another kind of store.
     pub fn compare_and_set<'a>(&'a self, key: impl Into<Key<'a>>, value: V, token: Token) -> CompareAndSet<'a, V> {
         engine::Request::new(&self.0, engine::CompareAndSet::new(key.into(), value, token))
     }
@@ -257,6 +286,9 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     }
 
     /// Gives the live entry under `key` a new ttl, [`Ttl::Never`] for none; says whether there was one.
+    ///
+    /// That is two round trips to a store, which sends the whole value in the first, and one if the cache is
+    /// [bare](crate::Wire::Bare).
     pub fn expire<'a>(&'a self, key: impl Into<Key<'a>>, ttl: impl Into<Ttl>) -> Expire<'a, V> {
         engine::Request::new(&self.0, engine::Expire { key: key.into(), ttl: ttl.into() })
     }
@@ -273,6 +305,11 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 
     /// Removes every entry of the namespace, and no other. Without a namespace a cache in this process is emptied; on a server
     /// that is an error, and [`clear_server`](Self::clear_server) the way to mean it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) without a namespace, on a store that others may share;
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) on memcached, and with a [key layout](crate::KeyLayout) that does
+    /// not keep namespaces apart.
     pub fn clear(&self) -> Clear<'_, V> {
         engine::Request::new(&self.0, engine::Clear)
     }

@@ -12,7 +12,7 @@ use crate::{Error, Result, registry::Registry};
 
 /// A key, borrowed or owned.
 ///
-/// Every verb takes `impl Into<Key>`: a `&str` costs nothing, a `String` is moved.
+/// Every verb takes `impl Into<Key>`: a `&str` costs nothing, a `String` is moved, a whole number becomes its decimal text.
 #[derive(Clone, Debug)]
 pub struct Key<'a>(Cow<'a, str>);
 
@@ -58,7 +58,22 @@ impl<'a> From<&'a Key<'_>> for Key<'a> {
     }
 }
 
+macro_rules! whole_numbers {
+    ($($number:ty),*) => {$(
+        impl From<$number> for Key<'_> {
+            fn from(key: $number) -> Self {
+                Self(Cow::Owned(key.to_string()))
+            }
+        }
+    )*};
+}
+
+whole_numbers!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+
 /// A key inside a namespace; the empty namespace is none.
+///
+/// A [`Memory`](crate::Memory) takes `impl Into<QualifiedKey>`: a `&str` or a `&String` is a key without a namespace, a pair of
+/// `&str` a namespace and a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QualifiedKey<'a> {
     /// The namespace, empty for none.
@@ -71,6 +86,20 @@ impl<'a> From<&'a str> for QualifiedKey<'a> {
     #[inline]
     fn from(key: &'a str) -> Self {
         Self { namespace: "", key }
+    }
+}
+
+impl<'a> From<&'a String> for QualifiedKey<'a> {
+    #[inline]
+    fn from(key: &'a String) -> Self {
+        Self { namespace: "", key }
+    }
+}
+
+impl<'a> From<(&'a str, &'a str)> for QualifiedKey<'a> {
+    #[inline]
+    fn from((namespace, key): (&'a str, &'a str)) -> Self {
+        Self { namespace, key }
     }
 }
 
@@ -104,7 +133,7 @@ const ESCAPED: &AsciiSet = &CONTROLS.add(b':').add(b'%').add(b' ').add(ASIDE as 
 impl KeyLayout {
     /// The names by which a URL or a configuration calls a layout; the Python libraries' names stand for the layout that
     /// each writes.
-    pub const NAMES: [(&'static str, Self); 8] = [
+    pub const NAMES: &'static [(&'static str, Self)] = &[
         ("namespaced", Self::Namespaced),
         ("verbatim", Self::Verbatim),
         ("concatenated", Self::Concatenated),
@@ -122,7 +151,7 @@ impl KeyLayout {
     pub fn by_name(name: &str) -> Result<Self> {
         let found = Self::NAMES.iter().find(|(known, _)| *known == name);
         found.map(|(_, layout)| *layout).ok_or_else(|| {
-            let known = Self::NAMES.map(|(name, _)| name).join(", ");
+            let known = Self::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
             Error::config(format!("unknown key layout `{name}`; known: {known}"))
         })
     }
@@ -306,6 +335,19 @@ mod tests {
 
     fn pair((namespace, key): &(String, String)) -> QualifiedKey<'_> {
         QualifiedKey { namespace, key }
+    }
+
+    #[test]
+    fn whole_numbers_are_keys() {
+        let texts = [Key::from(u64::MAX), Key::from(-7), Key::from(0_u8)].map(|key| key.as_str().to_owned());
+        assert_eq!(texts, ["18446744073709551615", "-7", "0"]);
+    }
+
+    #[test]
+    fn qualified_keys_come_from_texts_and_pairs() {
+        let key = "key".to_owned();
+        assert_eq!(QualifiedKey::from(&key), QualifiedKey::from("key"));
+        assert_eq!(QualifiedKey::from(("main", "key")), QualifiedKey { namespace: "main", key: "key" });
     }
 
     #[test]

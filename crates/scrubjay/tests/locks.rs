@@ -13,7 +13,7 @@ use std::{
 use scrubjay::{
     Cache, Clock, ErrorKind, KeyBuilder, Memory,
     far::{AnyStore, MemoryStore, Token},
-    plugin::{Command, Outcome, Plugin},
+    plugin::{Command, Completion, Plugin},
     serializer::Json,
 };
 use tokio::task::JoinSet;
@@ -136,8 +136,8 @@ impl Plugin for Told {
         "told"
     }
 
-    fn after(&self, command: &Command<'_>, outcome: &Outcome<'_>) {
-        let how = if matches!(outcome, Outcome::Done { .. }) { "done" } else { "failed" };
+    fn after(&self, command: &Command<'_>, completion: &Completion<'_>) {
+        let how = if matches!(completion, Completion::Done { .. }) { "done" } else { "failed" };
         self.0.lock().push(format!("{} {} {how}", command.operation, command.keys[0].as_str()));
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use scrubjay::{
     Cache, KeyBuilder, Operation, Result,
     far::Token,
-    plugin::{Command, HitRatio, Outcome, Plugin},
+    plugin::{Command, Completion, HitRatio, Plugin},
 };
 use serde_json::{Value, json};
 
@@ -46,8 +46,8 @@ impl Plugin for Diary {
         self.write(Note::Before(command.operation, keys(command)));
     }
 
-    fn after(&self, command: &Command<'_>, outcome: &Outcome<'_>) {
-        self.write(Note::After(command.operation, keys(command), matches!(outcome, Outcome::Done { .. })));
+    fn after(&self, command: &Command<'_>, completion: &Completion<'_>) {
+        self.write(Note::After(command.operation, keys(command), matches!(completion, Completion::Done { .. })));
     }
 }
 

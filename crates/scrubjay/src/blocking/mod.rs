@@ -294,6 +294,9 @@ macro_rules! verbs {
         impl<V: Clone + Send + Sync + 'static> Cache<V> {
             $(
                 $(#[doc = $doc])+
+                ///
+                /// # Errors
+                /// As there; those [of every verb](crate::Cache#errors-of-every-verb) beside.
                 #[inline]
                 pub fn $verb<'a>(&'a self, $($name: $type),*) -> Result<$output>
                 $(where $where_type: $where_bound)?
@@ -306,6 +309,9 @@ macro_rules! verbs {
         impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
             $(
                 $(#[doc = $doc])+
+                ///
+                /// # Errors
+                /// As there; those [of every verb](crate::Cache#errors-of-every-verb) beside.
                 #[inline]
                 pub fn $verb(self, $($name: $type),*) -> Result<$output>
                 $(where $where_type: $where_bound)?

@@ -298,13 +298,18 @@ impl Recipe {
         self
     }
 
+    /// Whether a cache made of this recipe keeps bytes in a store.
+    pub(crate) fn has_far(&self) -> bool {
+        let serialized = self.serializer.is_some() || self.typed_serializer.is_some();
+        self.store.is_some() || self.config.scheme != "memory" || serialized
+    }
+
     /// Whether a cache made of this recipe keeps live values.
     pub(crate) fn has_near(&self) -> bool {
-        let serialized = self.serializer.is_some() || self.typed_serializer.is_some();
         match self.near {
             Some(NearChoice::None) => false,
             Some(_) => true,
-            None => self.store.is_none() && self.config.scheme == "memory" && !serialized,
+            None => !self.has_far(),
         }
     }
 

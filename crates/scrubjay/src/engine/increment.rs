@@ -79,7 +79,7 @@ fn increment<V: Counter + Clone + Send + Sync + 'static>(
         let value = V::from_count(after).ok_or_else(overflow)?;
         let written = match held {
             None => memory.add(key, value, ttl),
-            Some(held) => memory.compare_and_set(key, held.version, value, held.ttl),
+            Some(held) => memory.compare_and_set(key, value, held.ttl, held.version),
         };
         if written {
             return Ok(after);

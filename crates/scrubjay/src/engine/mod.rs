@@ -6,6 +6,7 @@
 
 mod add;
 mod clear;
+mod close;
 mod command;
 mod compare_and_set;
 mod counter;
@@ -13,6 +14,7 @@ mod delete;
 mod exists;
 mod expire;
 mod get;
+mod get_for_update;
 mod get_many;
 mod get_or_load;
 mod get_or_load_many;
@@ -37,20 +39,22 @@ use std::{
 pub(crate) use self::{
     add::Add,
     clear::{Clear, ClearServer},
+    close::Close,
     command::{Command, Expiring, Options},
     compare_and_set::CompareAndSet,
     delete::{Delete, DeleteMany},
     exists::Exists,
     expire::Expire,
     get::Get,
+    get_for_update::GetForUpdate,
     get_many::GetMany,
     get_or_load::GetOrLoad,
     get_or_load_many::GetOrLoadMany,
     increment::Increment,
     loading::{Choices, Loading},
     lock::Lock,
-    lookup::{GetForUpdate, LookupKey},
-    raw::{Close, Raw},
+    lookup::LookupKey,
+    raw::Raw,
     set::Set,
     set_many::SetMany,
     tiers::{Far, Near, Received},
@@ -58,7 +62,8 @@ pub(crate) use self::{
 };
 pub use self::{
     counter::Counter,
-    lookup::{Current, Lookup, MissReason, Source},
+    get_for_update::Current,
+    lookup::{Lookup, MissReason, Source},
     request::Request,
 };
 use crate::{
@@ -179,8 +184,8 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         let answer = command.near(self, options).map_err(|error| describe(error, command));
         if !matches!(answer, Ok(None)) {
             let command_told = told(given.as_deref().unwrap_or(command.keys()), C::OPERATION, namespace, options);
-            let outcome = plugin::Outcome::of(&answer, command.reads(), Plugins::took(started));
-            self.plugins.after(&command_told, &outcome);
+            let completion = plugin::Completion::of(&answer, command.reads(), Plugins::took(started));
+            self.plugins.after(&command_told, &completion);
         } else if !self.plugins.is_empty() {
             *observation = Some(Observation {
                 plugins: &self.plugins,
