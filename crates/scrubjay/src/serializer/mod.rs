@@ -17,6 +17,7 @@
 //! programs can share them; reading never runs code, never nests deeper than 128 levels, never gives memory to a length
 //! that is only declared, and decompresses no more than a limit; an error never shows the value.
 
+mod built_in;
 mod chain;
 mod codecs;
 #[cfg(any(feature = "lz4", feature = "zlib", feature = "zstd"))]
@@ -27,6 +28,7 @@ mod json;
 mod lz4;
 #[cfg(feature = "msgpack")]
 mod msgpack;
+mod names;
 mod nesting;
 mod null;
 #[cfg(feature = "pickle")]
