@@ -23,7 +23,9 @@ use crate::{
 /// options chain first. [`blocking`](Self::blocking) gives the same cache without async.
 ///
 /// A value that comes from the near tier is a clone; an `Arc` is therefore shared, not copied. With two tiers the far one
-/// decides everything but `get`, `get_many` and `lookup`, which the near one may answer for as long as its own ttl says.
+/// decides everything but `get`, `get_many` and `lookup`, which the near one may answer for as long as its own ttl says. It never
+/// answers with a value older than the last write through this cache or its clones; what other processes write, and other caches
+/// over the same store, shows after that ttl at the latest.
 ///
 /// ```
 /// use std::time::Duration;
@@ -78,7 +80,8 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         Self::new(Engine::new(Some(Memory::builder().build()), None))
     }
 
-    /// Chooses tiers, serializer, namespace, ttl and the rest.
+    /// Chooses tiers, serializer, namespace, ttl and the rest. Weights and a listener are a [`Memory`]'s, given to
+    /// [`near`](Builder::near).
     pub fn builder() -> Builder<V> {
         Builder::new()
     }
@@ -362,7 +365,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         self.0.undecodable.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// How often the store failed a load, which then went on without it.
+    /// The number of failures of the store during loads; the loads went on without it.
     #[must_use]
     pub fn failures_ignored(&self) -> u64 {
         self.0.loads.outage.failures()

@@ -23,11 +23,17 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Errors
+    /// As there.
     pub fn lock<'a>(&'a self, key: impl Into<Key<'a>>, hold: Duration) -> Result<Guard> {
         self.with().lock(key, hold)
     }
 
     /// As [`Cache::optimistic_lock`](crate::Cache::optimistic_lock).
+    ///
+    /// # Errors
+    /// As there.
     pub fn optimistic_lock<'a>(&'a self, key: impl Into<Key<'a>>) -> Result<OptimisticLock<'a, V>> {
         self.with().optimistic_lock(key)
     }
@@ -36,6 +42,9 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 /// Locking.
 impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     /// As [`Cache::lock`](crate::Cache::lock).
+    ///
+    /// # Errors
+    /// As there.
     pub fn lock(self, key: impl Into<Key<'a>>, hold: Duration) -> Result<Guard> {
         let patience = self.patience;
         let guard = self.run_by(engine::Lock::new(key.into(), hold, patience), |_| Driver::Runtime)?;
@@ -43,6 +52,9 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     }
 
     /// As [`Cache::optimistic_lock`](crate::Cache::optimistic_lock).
+    ///
+    /// # Errors
+    /// As there.
     pub fn optimistic_lock(self, key: impl Into<Key<'a>>) -> Result<OptimisticLock<'a, V>> {
         let Self { engine, options, .. } = self;
         drive::run(lock::ReadForChange::new(engine, key.into(), options).read()).map(OptimisticLock)
@@ -61,11 +73,17 @@ impl Guard {
     }
 
     /// As [`lock::Guard::renew`].
+    ///
+    /// # Errors
+    /// As there.
     pub fn renew(&mut self) -> Result<()> {
         self.0.as_mut().map_or(Ok(()), |guard| drive::run(guard.renew()))
     }
 
     /// As [`lock::Guard::release`].
+    ///
+    /// # Errors
+    /// As there.
     pub fn release(mut self) -> Result<bool> {
         mem::take(&mut self.0).map_or(Ok(false), |guard| drive::run(guard.release()))
     }
@@ -103,6 +121,9 @@ impl<V: Clone + Send + Sync + 'static> OptimisticLock<'_, V> {
     }
 
     /// As [`lock::OptimisticLock::cas`].
+    ///
+    /// # Errors
+    /// As there.
     pub fn cas(self, value: V) -> Result<()> {
         drive::run(self.0.cas(value))
     }

@@ -77,6 +77,9 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     }
 
     /// As [`Cache::ttl`](crate::Cache::ttl).
+    ///
+    /// # Errors
+    /// As there.
     pub fn ttl<'a>(&'a self, key: impl Into<Key<'a>>) -> Result<Remaining> {
         self.with().remaining_ttl(key)
     }
@@ -167,6 +170,9 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     }
 
     /// The verb `ttl`, whose name the option has here: as [`Cache::ttl`](crate::Cache::ttl).
+    ///
+    /// # Errors
+    /// As there.
     pub fn remaining_ttl(self, key: impl Into<Key<'a>>) -> Result<Remaining> {
         self.run(engine::ReadTtl { key: key.into() })
     }
@@ -195,6 +201,9 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
 impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// As [`Cache::get_or_load`](crate::Cache::get_or_load), with a loader that is not async. It runs on the calling thread;
     /// the other threads, and futures, that want the key wait.
+    ///
+    /// # Errors
+    /// As there.
     pub fn get_or_load<'a, E>(
         &'a self,
         key: impl Into<Key<'a>>,
@@ -207,6 +216,9 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     }
 
     /// As [`Cache::get_or_load_with`](crate::Cache::get_or_load_with), likewise.
+    ///
+    /// # Errors
+    /// As there.
     pub fn get_or_load_with<'a, E>(
         &'a self,
         key: impl Into<Key<'a>>,
@@ -219,6 +231,9 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     }
 
     /// As [`Cache::get_or_load_many`](crate::Cache::get_or_load_many), likewise.
+    ///
+    /// # Errors
+    /// As there.
     pub fn get_or_load_many<'a, Pairs, E>(
         &'a self,
         keys: impl IntoIterator<Item = impl Into<Key<'a>>>,
@@ -235,6 +250,9 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 /// Loading.
 impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     /// As [`Cache::get_or_load`](crate::Cache::get_or_load), with a loader that is not async.
+    ///
+    /// # Errors
+    /// As there.
     pub fn get_or_load<E>(self, key: impl Into<Key<'a>>, loader: impl FnOnce() -> Result<V, E> + Send) -> Result<V>
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -243,6 +261,9 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     }
 
     /// As [`Cache::get_or_load_with`](crate::Cache::get_or_load_with), with a loader that is not async.
+    ///
+    /// # Errors
+    /// As there.
     pub fn get_or_load_with<E>(
         self,
         key: impl Into<Key<'a>>,
@@ -255,6 +276,9 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     }
 
     /// As [`Cache::get_or_load_many`](crate::Cache::get_or_load_many), with a loader that is not async.
+    ///
+    /// # Errors
+    /// As there.
     pub fn get_or_load_many<Pairs, E>(
         self,
         keys: impl IntoIterator<Item = impl Into<Key<'a>>>,

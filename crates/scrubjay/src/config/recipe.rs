@@ -59,7 +59,8 @@ pub enum Wire {
     /// else is bare: exactly what the serializer wrote.
     #[default]
     Enveloped,
-    /// Never, and nothing is taken for an envelope: for raw bytes that other programs share. There are no leases, then.
+    /// Never, and nothing is taken for an envelope: for raw bytes that other programs share. Loads hold no leases, then;
+    /// [locks](crate::Cache::lock) are still kept as envelopes, under names of their own.
     Bare,
 }
 

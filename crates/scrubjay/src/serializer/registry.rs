@@ -74,9 +74,15 @@ pub fn register_transform<T: Transform>(
 /// See [`register_format`]. A format for one type only is simply a [`Serializer`] of that type.
 pub trait Format: Send + Sync + 'static {
     /// Appends the bytes of `value`, which is anything that can be serialized.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Encode`](crate::ErrorKind::Encode) for a value that has no such form.
     fn encode(&self, value: Value<'_>, out: &mut Vec<u8>) -> Result<()>;
 
     /// Fills `slot` from `bytes`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`](crate::ErrorKind::Decode) for bytes that this format does not write.
     fn decode(&self, bytes: &[u8], slot: Slot<'_>) -> Result<()>;
 
     /// Whether an integer is written as bare decimal text: see [`Serializer::reads_counters`].
