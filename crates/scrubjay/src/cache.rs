@@ -1,6 +1,6 @@
 //! [`Cache`]: the verbs, as lazy futures. The engine does the work.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
@@ -23,7 +23,9 @@ use crate::{
 /// options chain first. [`blocking`](Self::blocking) gives the same cache without async.
 ///
 /// A value that comes from the near tier is a clone; an `Arc` is therefore shared, not copied. With two tiers the far one
-/// decides everything but `get`, `get_many` and `lookup`, which the near one may answer for as long as its own ttl says.
+/// decides everything but `get`, `get_many` and `lookup`, which the near one may answer for as long as its own ttl says. It never
+/// answers with a value older than the last write through this cache or its clones; what other processes write, and other caches
+/// over the same store, shows after that ttl at the latest.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,6 +39,23 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Errors of every verb
+///
+/// | kind | when |
+/// |---|---|
+/// | [`Timeout`](crate::ErrorKind::Timeout) | the store did not answer in the time of the call; the command may have been carried out |
+/// | [`Connection`](crate::ErrorKind::Connection), [`Server`](crate::ErrorKind::Server) | the store cannot be reached, or answers with an error |
+/// | [`Overloaded`](crate::ErrorKind::Overloaded) | a layer refuses the call without trying it |
+/// | [`InvalidKey`](crate::ErrorKind::InvalidKey) | the store can hold no such key |
+/// | [`InvalidTtl`](crate::ErrorKind::InvalidTtl) | the verb takes a ttl, and got one of zero or of over a hundred years |
+/// | [`Encode`](crate::ErrorKind::Encode) | the verb writes, and the serializer has no bytes for the value |
+/// | [`Unsupported`](crate::ErrorKind::Unsupported) | the store cannot do this (see its [`Capability`](crate::far::Capability)), or there is no tokio runtime to wait on |
+///
+/// A near-only cache has none of these but `InvalidTtl`, and `Unsupported` where it would wait. What a verb fails with beside is
+/// told there. Stored bytes that cannot be decoded are no error but a miss, [counted](Self::undecodable).
+///
+/// # For the life of the program
 ///
 /// A cache for the life of the program is a `static`; its connections are made, and made anew, by whichever runtime uses it:
 ///
@@ -61,7 +80,8 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         Self::new(Engine::new(Some(Memory::builder().build()), None))
     }
 
-    /// Chooses tiers, serializer, namespace, ttl and the rest.
+    /// Chooses tiers, serializer, namespace, ttl and the rest. Weights and a listener are a [`Memory`]'s, given to
+    /// [`near`](Builder::near).
     pub fn builder() -> Builder<V> {
         Builder::new()
     }
@@ -112,12 +132,14 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         engine::Request::new(&self.0, engine::GetForUpdate::new(key.into()))
     }
 
-    /// Whether a live entry stands under `key`.
+    /// Whether a live entry stands under `key`. A store sends the whole value for that, unless the cache is
+    /// [bare](crate::Wire::Bare).
     pub fn exists<'a>(&'a self, key: impl Into<Key<'a>>) -> Exists<'a, V> {
         engine::Request::new(&self.0, engine::Exists { key: key.into() })
     }
 
-    /// How long the entry under `key` still lives: absent, never and remaining are told apart.
+    /// How long the entry under `key` still lives: absent, never and remaining are told apart. A store sends the whole value for
+    /// that, unless the cache is [bare](crate::Wire::Bare).
     pub fn ttl<'a>(&'a self, key: impl Into<Key<'a>>) -> ReadTtl<'a, V> {
         engine::Request::new(&self.0, engine::ReadTtl { key: key.into() })
     }
@@ -148,7 +170,10 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// # Errors
     /// [`ErrorKind::Load`](crate::ErrorKind::Load) with the loader's [error](crate::Error::loader_error), which is never
     /// stored; [`ErrorKind::Recursion`](crate::ErrorKind::Recursion) if the loader waits for this key;
-    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) after the policy's `load-timeout`.
+    /// [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) after the policy's `load-timeout`;
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if another caller's loader, which may say so, has found nothing;
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the policy cannot be meant, or the store cannot keep what it asks for.
+    /// The store's own failures are errors only as the policy's `on-failure` says.
     pub fn get_or_load<'a, F, Loading, E>(&'a self, key: impl Into<Key<'a>>, loader: F) -> GetOrLoad<'a, V, Plain<F>>
     where
         F: FnOnce() -> Loading + Send + 'a,
@@ -160,6 +185,9 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 
     /// As [`get_or_load`](Self::get_or_load), with a loader that is told of the load (the stale value, if one is kept) and may
     /// answer more than a value: a ttl, a value not to be kept, or that there is [none](Outcome::NotFound), which is `None` here.
+    ///
+    /// # Errors
+    /// As [`get_or_load`](Self::get_or_load), without `NotFound`.
     pub fn get_or_load_with<'a, F, Loading, E>(
         &'a self,
         key: impl Into<Key<'a>>,
@@ -177,14 +205,13 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 /// Loading several.
 impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// The values under `keys`, in their order, duplicates included; `loader` is called with the keys that are missing, once
-    /// each, and answers the values of those it finds. The others are `None`, and remembered as such for the policy's
-    /// `negative-ttl`.
+    /// each, and answers those it finds with their values: a map, a `Vec` of pairs or an iterator. The others are `None`, and
+    /// remembered as such for the policy's `negative-ttl`. It sees keys as the key builder has made them, if there is one.
     ///
     /// Keys that somebody else is loading are waited for, after the loader has answered; should whoever loads them leave, the
     /// loader is called again with those.
     ///
     /// ```
-    /// use std::collections::HashMap;
     /// use scrubjay::{Cache, Error};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -193,7 +220,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// lengths.set("jay", 3).await?;
     /// let load = |missing: Vec<String>| async move {
     ///     assert_eq!(missing, ["scrub"]);
-    ///     Ok::<_, Error>(missing.into_iter().map(|word| (word.clone(), word.len())).collect::<HashMap<_, _>>())
+    ///     Ok::<_, Error>(missing.into_iter().map(|word| (word.clone(), word.len())))
     /// };
     /// assert_eq!(lengths.get_or_load_many(["scrub", "jay"], load).await?, [Some(5), Some(3)]);
     /// # Ok(())
@@ -202,7 +229,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     ///
     /// # Errors
     /// As [`get_or_load`](Self::get_or_load), if any key could neither be found nor loaded; what was loaded is kept.
-    pub fn get_or_load_many<'a, K, F, Loading, E>(
+    pub fn get_or_load_many<'a, K, F, Loading, Pairs, E>(
         &'a self,
         keys: impl IntoIterator<Item = K>,
         loader: F,
@@ -210,7 +237,8 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     where
         K: Into<Key<'a>>,
         F: FnMut(Vec<String>) -> Loading + Send + 'a,
-        Loading: Future<Output = Result<HashMap<String, V>, E>> + Send,
+        Loading: Future<Output = Result<Pairs, E>> + Send,
+        Pairs: IntoIterator<Item = (String, V)>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let keys = keys.into_iter().map(Into::into).collect();
@@ -231,17 +259,21 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         engine::Request::new(&self.0, engine::SetMany::new(entries.into_iter().map(|(key, value)| (key.into(), value))))
     }
 
-    /// Puts `value` under `key` unless a live entry stands there, atomically; says whether it did.
+    /// Puts `value` under `key` unless a live entry stands there, atomically; says whether it did. If something stands there, a
+    /// store is asked once more whether it is alive.
     pub fn add<'a>(&'a self, key: impl Into<Key<'a>>, value: V) -> Add<'a, V> {
         engine::Request::new(&self.0, engine::Add::new(key.into(), value))
     }
 
     /// Puts `value` under `key` if the entry is still what [`get_for_update`](Self::get_for_update) read; says whether it did.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if `token` comes from another kind of store.
     pub fn compare_and_set<'a>(&'a self, key: impl Into<Key<'a>>, value: V, token: Token) -> CompareAndSet<'a, V> {
         engine::Request::new(&self.0, engine::CompareAndSet::new(key.into(), value, token))
     }
 
-    /// Adds one, or [`by`](Increment::by) another number, to the counter under `key`, atomically; answers its new value.
+    /// Adds `by`, which may be negative, to the counter under `key`, atomically; answers its new value.
     ///
     /// An absent counter is zero, and is created with the ttl of the call or the cache; one that exists keeps its own. In a
     /// store counters are decimal text, so the serializer must be one that reads it back: json, text or null.
@@ -249,14 +281,17 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// # Errors
     /// [`ErrorKind::NotANumber`](crate::ErrorKind::NotANumber) if something else stands there or the serializer cannot read
     /// counters, [`ErrorKind::Overflow`](crate::ErrorKind::Overflow) if the result does not fit; the counter keeps its value.
-    pub fn increment<'a>(&'a self, key: impl Into<Key<'a>>) -> Increment<'a, V>
+    pub fn increment<'a>(&'a self, key: impl Into<Key<'a>>, by: i64) -> Increment<'a, V>
     where
         V: Counter,
     {
-        engine::Request::new(&self.0, engine::Increment::new(key.into(), 1))
+        engine::Request::new(&self.0, engine::Increment::new(key.into(), by))
     }
 
     /// Gives the live entry under `key` a new ttl, [`Ttl::Never`] for none; says whether there was one.
+    ///
+    /// That is two round trips to a store, which sends the whole value in the first, and one if the cache is
+    /// [bare](crate::Wire::Bare).
     pub fn expire<'a>(&'a self, key: impl Into<Key<'a>>, ttl: impl Into<Ttl>) -> Expire<'a, V> {
         engine::Request::new(&self.0, engine::Expire { key: key.into(), ttl: ttl.into() })
     }
@@ -273,6 +308,11 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 
     /// Removes every entry of the namespace, and no other. Without a namespace a cache in this process is emptied; on a server
     /// that is an error, and [`clear_server`](Self::clear_server) the way to mean it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) without a namespace, on a store that others may share;
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) on memcached, and with a [key layout](crate::KeyLayout) that does
+    /// not keep namespaces apart.
     pub fn clear(&self) -> Clear<'_, V> {
         engine::Request::new(&self.0, engine::Clear)
     }
@@ -325,7 +365,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         self.0.undecodable.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// How often the store failed a load, which then went on without it.
+    /// The number of failures of the store during loads; the loads went on without it.
     #[must_use]
     pub fn failures_ignored(&self) -> u64 {
         self.0.loads.outage.failures()
@@ -335,13 +375,6 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     #[must_use]
     pub fn info(&self) -> CacheInfo {
         CacheInfo::of(&self.0)
-    }
-}
-
-impl<V: Counter + Clone + Send + Sync + 'static> Increment<'_, V> {
-    /// What to add; may be negative.
-    pub fn by(self, by: i64) -> Self {
-        self.map(|increment| increment.set_by(by))
     }
 }
 

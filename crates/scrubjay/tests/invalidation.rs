@@ -111,13 +111,9 @@ impl Ground {
     }
 
     fn cache(&self, store: Option<&AnyStore>, near: bool, clock: &Clock) -> Cache<u64> {
-        let policy = Policy {
-            lease: Some(Lease::For(Duration::from_millis(200))),
-            negative_ttl: Some(Duration::from_secs(60)),
-            ..Policy::default()
-        };
         let minute = Duration::from_secs(60);
-        let policy = Policy { grace: self.graceful.then_some(minute), ..policy };
+        let policy = Policy::new().lease(Lease::For(Duration::from_millis(200))).negative_ttl(minute);
+        let policy = if self.graceful { policy.grace(minute) } else { policy };
         let mut builder = Cache::builder().policy(policy).ttl(minute);
         if let Some(store) = store {
             builder = builder.far(store.clone()).serializer(Json);

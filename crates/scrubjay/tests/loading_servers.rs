@@ -261,12 +261,12 @@ async fn stale(cache: &Cache<u32>, key: &str) {
 
 #[tokio::test]
 async fn a_stale_value_is_loaded_anew_once_by_all_who_share_the_server() {
-    let policy = Policy { grace: Some(HOUR), ..Policy::default() };
+    let policy = Policy::new().grace(HOUR);
     for server in Server::each() {
         for tiers in TIERS {
             let [here, elsewhere] = [(); 2].map(|()| cache_at(&server.url(), tiers, None));
             let load = |value| move || async move { Ok::<_, Error>(value) };
-            here.get_or_load("key", load(1)).policy(&policy).ttl(SECOND).await.unwrap();
+            here.get_or_load("key", load(1)).policy(policy).ttl(SECOND).await.unwrap();
             stale(&elsewhere, "key").await;
             let (executions, mut callers) = (Arc::new(AtomicU32::new(0)), JoinSet::new());
             for caller in 0..100 {
@@ -278,7 +278,7 @@ async fn a_stale_value_is_loaded_anew_once_by_all_who_share_the_server() {
                         tokio::time::sleep(50 * MILLISECOND).await;
                         Ok::<_, Error>(2)
                     };
-                    cache.get_or_load("key", || load).policy(&policy).ttl(HOUR).await
+                    cache.get_or_load("key", || load).policy(policy).ttl(HOUR).await
                 });
             }
             let answers = callers.join_all().await;

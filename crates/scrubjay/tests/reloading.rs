@@ -133,7 +133,7 @@ async fn who_is_impatient_takes_the_stale_value_that_somebody_else_loads_anew() 
         let mut follows = JoinSet::new();
         assert_eq!(elsewhere.get_or_load("key", unwanted).await.unwrap(), 1);
         assert!(asked.elapsed() >= patience && asked.elapsed() < patience + SECOND / 10, "{:?}", asked.elapsed());
-        follows.spawn(async move { follower.get_or_load("key", unwanted).policy(&patient).await });
+        follows.spawn(async move { follower.get_or_load("key", unwanted).policy(patient).await });
         tokio::task::yield_now().await;
         assert_eq!(elsewhere.get_or_load("key", unwanted).await.unwrap(), 1, "beside one who waits");
         assert_eq!(origin.answered(load).await, 42);

@@ -2,12 +2,15 @@
 
 use std::{fmt, mem, time::Duration};
 
-use super::{Cache, drive};
-use crate::{Key, Result, Ttl, lock};
+use super::{
+    Cache, With,
+    drive::{self, Driver},
+};
+use crate::{Key, Result, Ttl, engine, lock};
 
 /// Locking.
 impl<V: Clone + Send + Sync + 'static> Cache<V> {
-    /// As [`Cache::lock`](crate::Cache::lock), waiting no longer than `within`.
+    /// As [`Cache::lock`](crate::Cache::lock): waits until the lock is free, or as long as [`With::within`] says.
     ///
     /// ```
     /// use std::time::Duration;
@@ -15,19 +18,46 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     ///
     /// # fn main() -> scrubjay::Result<()> {
     /// let cache = Cache::<String>::memory().blocking();
-    /// let guard = cache.lock("import", Duration::from_secs(30), Duration::from_secs(5))?;
+    /// let guard = cache.with().within(Duration::from_secs(5)).lock("import", Duration::from_secs(30))?;
     /// assert!(guard.release()?);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn lock<'a>(&'a self, key: impl Into<Key<'a>>, hold: Duration, within: Duration) -> Result<Guard> {
-        let guard = drive::run(self.0.lock(key, hold).within(within).acquire())?;
+    ///
+    /// # Errors
+    /// As there.
+    pub fn lock<'a>(&'a self, key: impl Into<Key<'a>>, hold: Duration) -> Result<Guard> {
+        self.with().lock(key, hold)
+    }
+
+    /// As [`Cache::optimistic_lock`](crate::Cache::optimistic_lock).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn optimistic_lock<'a>(&'a self, key: impl Into<Key<'a>>) -> Result<OptimisticLock<'a, V>> {
+        self.with().optimistic_lock(key)
+    }
+}
+
+/// Locking.
+impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
+    /// As [`Cache::lock`](crate::Cache::lock).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn lock(self, key: impl Into<Key<'a>>, hold: Duration) -> Result<Guard> {
+        let patience = self.patience;
+        let guard = self.run_by(engine::Lock::new(key.into(), hold, patience), |_, _| Driver::Runtime)?;
         Ok(Guard(Some(guard)))
     }
 
     /// As [`Cache::optimistic_lock`](crate::Cache::optimistic_lock).
-    pub fn optimistic_lock<'a>(&'a self, key: impl Into<Key<'a>>) -> Result<OptimisticLock<'a, V>> {
-        drive::run(self.0.optimistic_lock(key)).map(OptimisticLock)
+    ///
+    /// # Errors
+    /// As there.
+    pub fn optimistic_lock(self, key: impl Into<Key<'a>>) -> Result<OptimisticLock<'a, V>> {
+        let Self { engine, options, .. } = self;
+        drive::run(lock::ReadForChange::new(engine, key.into(), options).read()).map(OptimisticLock)
     }
 }
 
@@ -43,11 +73,17 @@ impl Guard {
     }
 
     /// As [`lock::Guard::renew`].
+    ///
+    /// # Errors
+    /// As there.
     pub fn renew(&mut self) -> Result<()> {
         self.0.as_mut().map_or(Ok(()), |guard| drive::run(guard.renew()))
     }
 
     /// As [`lock::Guard::release`].
+    ///
+    /// # Errors
+    /// As there.
     pub fn release(mut self) -> Result<bool> {
         mem::take(&mut self.0).map_or(Ok(false), |guard| drive::run(guard.release()))
     }
@@ -85,6 +121,9 @@ impl<V: Clone + Send + Sync + 'static> OptimisticLock<'_, V> {
     }
 
     /// As [`lock::OptimisticLock::cas`].
+    ///
+    /// # Errors
+    /// As there.
     pub fn cas(self, value: V) -> Result<()> {
         drive::run(self.0.cas(value))
     }

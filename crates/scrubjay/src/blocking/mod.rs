@@ -6,14 +6,15 @@
 mod drive;
 mod lock;
 
+use self::drive::Driver;
 pub use self::lock::{Guard, OptimisticLock};
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
 use crate::{
     CacheInfo, Counter, Current, Key, Load, Lookup, Outcome, Policy, Remaining, Result, Ttl,
-    engine::{self, Choices, Command, Engine, Options},
+    engine::{self, Choices, Command, Engine, Loading, Options, Thread},
     far::{Reply, Token},
     load::{BatchBlocking, PlainBlocking, Reading, ToldBlocking, Writing},
     plugin::Plugin,
@@ -40,7 +41,8 @@ pub struct Cache<V>(crate::Cache<V>);
 pub struct With<'a, V> {
     engine: &'a Engine<V>,
     options: Options<'a>,
-    loading: Choices<'a>,
+    loading: Choices,
+    patience: Option<Duration>,
 }
 
 impl<V> Cache<V> {
@@ -59,7 +61,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// The verbs of an async cache, without async.
     #[cfg(feature = "macros")]
     pub(crate) fn of(cache: &crate::Cache<V>) -> With<'_, V> {
-        With { engine: cache.engine(), options: Options::default(), loading: Choices::default() }
+        With::new(cache.engine())
     }
 
     /// The same cache with async.
@@ -71,10 +73,13 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// Chooses options for one call.
     #[inline]
     pub fn with(&self) -> With<'_, V> {
-        With { engine: self.0.engine(), options: Options::default(), loading: Choices::default() }
+        With::new(self.0.engine())
     }
 
     /// As [`Cache::ttl`](crate::Cache::ttl).
+    ///
+    /// # Errors
+    /// As there.
     pub fn ttl<'a>(&'a self, key: impl Into<Key<'a>>) -> Result<Remaining> {
         self.with().remaining_ttl(key)
     }
@@ -111,6 +116,11 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 }
 
 impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
+    #[inline]
+    fn new(engine: &'a Engine<V>) -> Self {
+        Self { engine, options: Options::default(), loading: Choices::default(), patience: None }
+    }
+
     /// Uses `namespace` instead of the cache's; the empty one is none.
     pub fn namespace(mut self, namespace: &'a str) -> Self {
         self.options.namespace = Some(namespace);
@@ -130,7 +140,7 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     }
 
     /// Loads as `policy` says; a verb that loads nothing ignores it, and the choices that follow.
-    pub fn policy(mut self, policy: &'a Policy) -> Self {
+    pub fn policy(mut self, policy: Policy) -> Self {
         self.loading.policy = Some(policy);
         self
     }
@@ -153,23 +163,42 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
         self
     }
 
+    /// Waits no longer than this for a [lock](Self::lock); zero tries once. Without it the wait has no end but the lock.
+    pub fn within(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
     /// The verb `ttl`, whose name the option has here: as [`Cache::ttl`](crate::Cache::ttl).
+    ///
+    /// # Errors
+    /// As there.
     pub fn remaining_ttl(self, key: impl Into<Key<'a>>) -> Result<Remaining> {
         self.run(engine::ReadTtl { key: key.into() })
     }
 
     #[inline]
-    fn run<C: Command<V>>(self, mut command: C) -> Result<C::Output> {
+    fn run<C: Command<V>>(self, command: C) -> Result<C::Output> {
+        self.run_by(command, |engine, _| match engine.capability() {
+            Some(capability) if capability.needs_runtime => Driver::Runtime,
+            _ => Driver::Thread,
+        })
+    }
+
+    /// Runs `command`, whose far part is driven by what `driver` says.
+    #[inline]
+    fn run_by<C: Command<V>>(
+        self,
+        mut command: C,
+        driver: impl FnOnce(&Engine<V>, &mut C) -> Driver,
+    ) -> Result<C::Output> {
         let Self { engine, options, .. } = self;
         let mut observation = None;
         if let Some(answer) = engine.try_near(&mut command, &options, &mut observation).transpose() {
             return answer;
         }
-        let answer = engine.finish(command, options, observation);
-        match engine.capability() {
-            Some(capability) if capability.needs_runtime => drive::run(answer),
-            _ => drive::park(answer),
-        }
+        let driver = driver(engine, &mut command);
+        driver.run(engine.finish(command, options, observation))
     }
 }
 
@@ -177,6 +206,9 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
 impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// As [`Cache::get_or_load`](crate::Cache::get_or_load), with a loader that is not async. It runs on the calling thread;
     /// the other threads, and futures, that want the key wait.
+    ///
+    /// # Errors
+    /// As there.
     pub fn get_or_load<'a, E>(
         &'a self,
         key: impl Into<Key<'a>>,
@@ -189,6 +221,9 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     }
 
     /// As [`Cache::get_or_load_with`](crate::Cache::get_or_load_with), likewise.
+    ///
+    /// # Errors
+    /// As there.
     pub fn get_or_load_with<'a, E>(
         &'a self,
         key: impl Into<Key<'a>>,
@@ -201,12 +236,16 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     }
 
     /// As [`Cache::get_or_load_many`](crate::Cache::get_or_load_many), likewise.
-    pub fn get_or_load_many<'a, E>(
+    ///
+    /// # Errors
+    /// As there.
+    pub fn get_or_load_many<'a, Pairs, E>(
         &'a self,
         keys: impl IntoIterator<Item = impl Into<Key<'a>>>,
-        loader: impl FnMut(Vec<String>) -> Result<HashMap<String, V>, E> + Send,
+        loader: impl FnMut(Vec<String>) -> Result<Pairs, E> + Send,
     ) -> Result<Vec<Option<V>>>
     where
+        Pairs: IntoIterator<Item = (String, V)>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         self.with().get_or_load_many(keys, loader)
@@ -216,16 +255,20 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 /// Loading.
 impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     /// As [`Cache::get_or_load`](crate::Cache::get_or_load), with a loader that is not async.
+    ///
+    /// # Errors
+    /// As there.
     pub fn get_or_load<E>(self, key: impl Into<Key<'a>>, loader: impl FnOnce() -> Result<V, E> + Send) -> Result<V>
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let command = self.loading.choose(engine::GetOrLoad::new(key.into(), PlainBlocking(loader)));
-        let timed = command.needs_timer(&self.engine.policy);
-        self.load(command, timed)
+        self.load(engine::GetOrLoad::new(key.into(), PlainBlocking(loader)))
     }
 
     /// As [`Cache::get_or_load_with`](crate::Cache::get_or_load_with), with a loader that is not async.
+    ///
+    /// # Errors
+    /// As there.
     pub fn get_or_load_with<E>(
         self,
         key: impl Into<Key<'a>>,
@@ -234,46 +277,43 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let command = self.loading.choose(engine::GetOrLoad::new(key.into(), ToldBlocking(loader)));
-        let timed = command.needs_timer(&self.engine.policy);
-        self.load(command, timed)
+        self.load(engine::GetOrLoad::new(key.into(), ToldBlocking(loader)))
     }
 
     /// As [`Cache::get_or_load_many`](crate::Cache::get_or_load_many), with a loader that is not async.
-    pub fn get_or_load_many<E>(
+    ///
+    /// # Errors
+    /// As there.
+    pub fn get_or_load_many<Pairs, E>(
         self,
         keys: impl IntoIterator<Item = impl Into<Key<'a>>>,
-        loader: impl FnMut(Vec<String>) -> Result<HashMap<String, V>, E> + Send,
+        loader: impl FnMut(Vec<String>) -> Result<Pairs, E> + Send,
     ) -> Result<Vec<Option<V>>>
     where
+        Pairs: IntoIterator<Item = (String, V)>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let keys = keys.into_iter().map(Into::into).collect();
-        let command = engine::GetOrLoadMany::new(keys, BatchBlocking(loader)).choosing(self.loading);
-        let timed = command.needs_timer(&self.engine.policy);
-        self.load(command, timed)
+        self.load(engine::GetOrLoadMany::new(keys, BatchBlocking(loader)))
     }
 
     /// The loader must not run inside a runtime, where it could not start one itself: the sockets and timers that a load needs
     /// are the helper's.
     #[inline]
-    fn load<C: Command<V>>(self, mut command: C, timed: bool) -> Result<C::Output> {
-        let Self { engine, options, .. } = self;
-        let mut observation = None;
-        if let Some(answer) = engine.try_near(&mut command, &options, &mut observation).transpose() {
-            return answer;
-        }
-        let inside_runtime = drive::is_inside_runtime();
-        if inside_runtime {
-            command.keeps_a_thread();
-        }
-        let answer = engine.finish(command, options, observation);
-        match engine.capability() {
-            Some(capability) if capability.needs_runtime => drive::run_beside(answer),
-            // The runtime that this thread keeps from running must not be asked for a timer, or to renew a lease.
-            _ if inside_runtime || timed => drive::run_beside(answer),
-            _ => drive::park(answer),
-        }
+    fn load<C: Command<V> + Loading>(self, command: C) -> Result<C::Output> {
+        let choices = self.loading;
+        self.run_by(command.choosing(choices), |engine, command| {
+            let inside_runtime = drive::is_inside_runtime();
+            if inside_runtime {
+                command.choices().thread = Thread::Kept;
+            }
+            match engine.capability() {
+                Some(capability) if capability.needs_runtime => Driver::Helper,
+                // The runtime that this thread keeps from running must not be asked for a timer, or to renew a lease.
+                _ if inside_runtime || choices.over(engine.policy).needs_timer() => Driver::Helper,
+                _ => Driver::Thread,
+            }
+        })
     }
 }
 
@@ -288,6 +328,9 @@ macro_rules! verbs {
         impl<V: Clone + Send + Sync + 'static> Cache<V> {
             $(
                 $(#[doc = $doc])+
+                ///
+                /// # Errors
+                /// As there; those [of every verb](crate::Cache#errors-of-every-verb) beside.
                 #[inline]
                 pub fn $verb<'a>(&'a self, $($name: $type),*) -> Result<$output>
                 $(where $where_type: $where_bound)?
@@ -300,6 +343,9 @@ macro_rules! verbs {
         impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
             $(
                 $(#[doc = $doc])+
+                ///
+                /// # Errors
+                /// As there; those [of every verb](crate::Cache#errors-of-every-verb) beside.
                 #[inline]
                 pub fn $verb(self, $($name: $type),*) -> Result<$output>
                 $(where $where_type: $where_bound)?
@@ -345,7 +391,7 @@ verbs! {
         engine::CompareAndSet::new(key.into(), value, token)
     }
 
-    /// As [`Cache::increment`](crate::Cache::increment), by `by`.
+    /// As [`Cache::increment`](crate::Cache::increment).
     fn increment(key: impl Into<Key<'a>>, by: i64) -> i64 where V: Counter {
         engine::Increment::new(key.into(), by)
     }

@@ -20,6 +20,9 @@ pub trait Sharing<E>: Copy + Send + Sync {
     fn of_leader(self, error: &Error) -> Option<E>;
 
     /// A failure of the cache itself as the function's error, if that is possible.
+    ///
+    /// # Errors
+    /// The failure, if it is not.
     fn of_cache(self, error: Error) -> Result<E, Error>;
 }
 

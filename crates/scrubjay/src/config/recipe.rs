@@ -59,7 +59,8 @@ pub enum Wire {
     /// else is bare: exactly what the serializer wrote.
     #[default]
     Enveloped,
-    /// Never, and nothing is taken for an envelope: for raw bytes that other programs share. There are no leases, then.
+    /// Never, and nothing is taken for an envelope: for raw bytes that other programs share. Loads hold no leases, then;
+    /// [locks](crate::Cache::lock) are still kept as envelopes, under names of their own.
     Bare,
 }
 
@@ -105,7 +106,7 @@ impl Recipe {
             typed_serializer: None,
             namespace: String::new(),
             ttl: Ttl::Never,
-            policy: Policy::default(),
+            policy: Policy::new(),
             wire: Wire::default(),
             layout: KeyLayout::default(),
             key_builder: None,
@@ -298,13 +299,18 @@ impl Recipe {
         self
     }
 
+    /// Whether a cache made of this recipe keeps bytes in a store.
+    pub(crate) fn has_far(&self) -> bool {
+        let serialized = self.serializer.is_some() || self.typed_serializer.is_some();
+        self.store.is_some() || self.config.scheme != "memory" || serialized
+    }
+
     /// Whether a cache made of this recipe keeps live values.
     pub(crate) fn has_near(&self) -> bool {
-        let serialized = self.serializer.is_some() || self.typed_serializer.is_some();
         match self.near {
             Some(NearChoice::None) => false,
             Some(_) => true,
-            None => self.store.is_none() && self.config.scheme == "memory" && !serialized,
+            None => !self.has_far(),
         }
     }
 

@@ -28,9 +28,6 @@ pub trait Command<V>: Send {
     /// Answers from the far tier. Called once, after [`near`](Self::near) could not.
     fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> impl Future<Output = Result<Self::Output>> + Send;
 
-    /// Told before [`far`](Self::far) by a caller that keeps a thread of a runtime from running anything else.
-    fn keeps_a_thread(&mut self) {}
-
     /// What was found, if it reads values.
     fn reads(&self) -> Option<Reads> {
         None

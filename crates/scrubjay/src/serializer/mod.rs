@@ -17,6 +17,7 @@
 //! programs can share them; reading never runs code, never nests deeper than 128 levels, never gives memory to a length
 //! that is only declared, and decompresses no more than a limit; an error never shows the value.
 
+mod built_in;
 mod chain;
 mod codecs;
 #[cfg(any(feature = "lz4", feature = "zlib", feature = "zstd"))]
@@ -27,6 +28,7 @@ mod json;
 mod lz4;
 #[cfg(feature = "msgpack")]
 mod msgpack;
+mod names;
 mod nesting;
 mod null;
 #[cfg(feature = "pickle")]
@@ -81,9 +83,15 @@ pub trait Serializer<V>: Send + Sync + 'static {
     fn name(&self) -> Cow<'_, str>;
 
     /// Appends the value's bytes to `out`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Encode`](crate::ErrorKind::Encode) for a value that has no such form.
     fn encode(&self, value: &V, out: &mut Vec<u8>) -> Result<()>;
 
     /// The value that `bytes` hold.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`](crate::ErrorKind::Decode) for bytes that this does not write.
     fn decode(&self, bytes: &Bytes) -> Result<V>;
 
     /// Whether an integer is written as bare decimal text, so that a counter kept by the server reads back as a value.
@@ -128,9 +136,15 @@ pub trait Transform: Send + Sync + 'static {
     fn name(&self) -> Cow<'_, str>;
 
     /// The transformed bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Encode`](crate::ErrorKind::Encode) if they cannot be transformed.
     fn encode(&self, bytes: Vec<u8>) -> Result<Vec<u8>>;
 
     /// The original bytes, of which there must be no more than `limit`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`](crate::ErrorKind::Decode) for bytes that are not its own, and for more than `limit`.
     fn decode(&self, bytes: Bytes, limit: usize) -> Result<Bytes>;
 
     /// Whether `bytes` may be this transform's output. Only asked where small payloads are left as they are: what is not
