@@ -6,7 +6,8 @@ use super::{Command, Outcome, Plugin};
 
 /// Counts how many keys that were read were found, and in which tier.
 ///
-/// `get`, `get_many`, `lookup` and `get_for_update` count, a key each.
+/// Each key of `get`, `get_many`, `lookup`, `get_for_update`, `get_or_load` and `get_or_load_many` counts. A value that was
+/// loaded, awaited from another caller's load, or served stale, counts as a miss; a remembered "not found" counts as a hit.
 ///
 /// ```
 /// use scrubjay::{Cache, plugin::HitRatio};
