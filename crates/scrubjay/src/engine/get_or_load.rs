@@ -57,30 +57,30 @@ impl<'a, L> GetOrLoad<'a, L> {
 
 /// What one call of `get_or_load` may choose.
 impl<'a, V: Clone + Send + Sync + 'static, L: Loader<V>> Request<'a, V, GetOrLoad<'a, L>> {
-    /// Loads as `policy` says, where it says something; the cache's policy decides the rest.
+    /// Uses `policy` for this call; the cache's policy applies where it leaves a field unset.
     pub fn policy(self, policy: &'a Policy) -> Self {
         self.map(|command| command.choices.policy = Some(policy))
     }
 
-    /// Loads even if there is a value, from a beginning after this call, and keeps what it loads. Loads under way that began
-    /// before are not kept.
+    /// Loads even if there is a value, and stores what it loads. A load of the key that is already under way is not joined, and
+    /// its value is not stored.
     pub fn force_refresh(self) -> Self {
         self.map(|command| command.choices.reading = Reading::Nowhere)
     }
 
-    /// Does not look into the cache, but takes part in a load of the key that is under way.
+    /// Does not read the cache, but joins a load of the key that is under way.
     pub fn skip_read(self) -> Self {
         self.map(|command| command.choices.reading = Reading::Flights)
     }
 
-    /// Does not keep what it loads.
+    /// Does not store what it loads.
     pub fn skip_write(self) -> Self {
         self.map(|command| command.choices.writing = Writing::Forget)
     }
 
-    /// Loads in a task of its own, on the tokio runtime of the caller: the load goes on while callers come and go, and is
-    /// cancelled when the last of them leaves. Those with a stale value at hand leave after the policy's `soft-timeout`, and
-    /// the load goes on for them.
+    /// Loads in a task of its own, on the caller's tokio runtime. The load continues when a caller is cancelled, and is cancelled
+    /// itself when all of them are. Callers that have a stale value return it after the policy's `soft-timeout`, and the load
+    /// continues in the background.
     pub fn spawned(self) -> Request<'a, V, GetOrLoad<'a, Spawned<L>>>
     where
         L: 'static,

@@ -37,7 +37,7 @@ impl<'a, V, L> GetOrLoadMany<'a, V, L> {
 
 /// What one call of `get_or_load_many` may choose.
 impl<'a, V: Clone + Send + Sync + 'static, L: BatchLoader<V>> Request<'a, V, GetOrLoadMany<'a, V, L>> {
-    /// Loads as `policy` says, where it says something; the cache's policy decides the rest.
+    /// Uses `policy` for this call; the cache's policy applies where it leaves a field unset.
     pub fn policy(self, policy: &'a Policy) -> Self {
         self.map(|command| command.choices.policy = Some(policy))
     }

@@ -10,7 +10,7 @@ use crate::{
     plugin::Reads,
 };
 
-/// The whole truth about a key.
+/// What is known about a key.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Lookup<V> {
@@ -24,7 +24,7 @@ pub enum Lookup<V> {
         /// How long that tier keeps it, `None` for no deadline.
         ttl: Option<Duration>,
     },
-    /// A value whose ttl has ended, kept for the policy's `grace`: only loads may serve it.
+    /// A value whose ttl has ended, kept for the policy's `grace`. Only loads return it.
     #[non_exhaustive]
     Stale {
         /// The value.
@@ -32,13 +32,13 @@ pub enum Lookup<V> {
         /// The tier that answered.
         source: Source,
     },
-    /// A loader has found, not long ago, that there is no value.
+    /// A loader found no value, and that is still remembered.
     #[non_exhaustive]
     Negative {
         /// The tier that answered.
         source: Source,
     },
-    /// No value to be had.
+    /// No value.
     Miss(MissReason),
 }
 
@@ -66,13 +66,13 @@ pub enum Source {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum MissReason {
-    /// No live entry stands there.
+    /// There is no entry.
     Absent,
-    /// Bytes stand there that the serializer cannot decode into this type. They are counted, and overwritten by the next `set`.
+    /// There are bytes that the serializer cannot decode into this type. They are counted, and the next `set` overwrites them.
     Undecodable(Error),
 }
 
-/// A value, and the token by which [`compare_and_set`](crate::Cache::compare_and_set) tells whether it has changed since.
+/// A value, and the token with which [`compare_and_set`](crate::Cache::compare_and_set) detects a change.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Current<V> {
