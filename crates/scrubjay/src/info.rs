@@ -14,9 +14,9 @@ pub struct CacheInfo {
     pub far: Option<StoreInfo>,
     /// The namespace, empty for none.
     pub namespace: String,
-    /// How long a far call may take that does not say so itself.
+    /// The timeout of far calls that give none.
     pub timeout: Duration,
-    /// How long an entry lives whose call does not say so itself.
+    /// The ttl of entries whose call gives none.
     pub ttl: Ttl,
     /// The serializer of the far tier, where there is one.
     pub serializer: Option<String>,
@@ -30,7 +30,7 @@ pub struct CacheInfo {
 pub struct NearInfo {
     /// The most it holds, `None` for no bound.
     pub capacity: Option<u64>,
-    /// How long it keeps what the far tier holds; means nothing without one.
+    /// How long it may answer for the far tier, if there is one.
     pub ttl: Duration,
 }
 
