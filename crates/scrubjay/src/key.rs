@@ -82,17 +82,18 @@ impl<'a> From<&'a str> for QualifiedKey<'a> {
 /// | [`Verbatim`](Self::Verbatim) | `main:user:42` | aiocache and pycached on Redis, namespaces with a `:` in them |
 /// | [`Concatenated`](Self::Concatenated) | `mainuser:42` | cachetory's prefix; aiocache on memcached |
 ///
-/// Without a namespace every layout sends the key as it is: such a cache sees the server's keys, other namespaces' too.
+/// Without a namespace every layout sends the key as it is. Such a cache sees all keys of the server, including those of other
+/// namespaces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyLayout {
-    /// `namespace:key`, where `%`, `:` and control characters of the namespace, and nothing else, are percent-encoded: two
-    /// different pairs never meet, and a namespace can be cleared.
+    /// `namespace:key`. `%`, `:`, spaces and control characters of the namespace are percent-encoded, so that two different pairs
+    /// never share an entry, and a namespace can be cleared.
     #[default]
     Namespaced,
-    /// `namespace:key` with the namespace as it is. `a:b` + `c` meets `a` + `b:c`, so `clear` is unsupported.
+    /// `namespace:key` with the namespace as it is. `a:b` + `c` is the same entry as `a` + `b:c`, so `clear` is unsupported.
     Verbatim,
-    /// `namespacekey`. `a` + `bc` meets `ab` + `c`, so `clear` is unsupported.
+    /// `namespacekey`. `a` + `bc` is the same entry as `ab` + `c`, so `clear` is unsupported.
     Concatenated,
 }
 
