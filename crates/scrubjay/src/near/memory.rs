@@ -173,7 +173,8 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
 
 /// Writing.
 impl<V: Clone + Send + Sync + 'static> Memory<V> {
-    /// Stores `value` under `key` for `ttl`; `None` means without a deadline. A `ttl` of zero expires at once.
+    /// Stores `value` under `key` for `ttl`; `None` means without a deadline. A `ttl` of zero expires at the
+    /// next tick of the clock.
     pub fn set<'k>(&self, key: impl Into<QualifiedKey<'k>>, value: V, ttl: Option<Duration>) {
         self.put(key.into(), value, self.deadline(ttl), &Condition::Always);
     }
