@@ -101,8 +101,7 @@ pub enum KeyLayout {
 const ESCAPED: &AsciiSet = &CONTROLS.add(b':').add(b'%').add(b' ');
 
 impl KeyLayout {
-    /// The names by which a URL or a configuration calls a layout; the Python libraries' names stand for the layout that
-    /// each writes.
+    /// The names of the layouts in a URL or a configuration. The names of Python libraries mean the layout that each writes.
     pub const NAMES: [(&'static str, Self); 8] = [
         ("namespaced", Self::Namespaced),
         ("verbatim", Self::Verbatim),

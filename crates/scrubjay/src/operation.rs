@@ -1,4 +1,4 @@
-//! The names of the commands, as plugins, layers, errors and metrics tell them.
+//! The names of the commands, for plugins, layers, errors and metrics.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub enum Operation {
     GetOrLoad,
     /// `get_or_load_many`
     GetOrLoadMany,
-    /// `lock`
+    /// `lock`. Only errors show it: plugins do not see locks, and layers see the single calls of one.
     Lock,
     /// `exists`
     Exists,

@@ -38,7 +38,7 @@ pub trait Loader<V>: Sized + Send {
 /// What a loader's error becomes.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// A function that answers a value: `|| async { Ok(value) }`.
+/// A loader that returns a value: `|| async { Ok(value) }`.
 #[derive(Debug)]
 pub struct Plain<F>(pub(crate) F);
 
@@ -63,7 +63,7 @@ where
     }
 }
 
-/// A function that is told of the load and answers an [`Outcome`]: `|load| async move { Ok(Outcome::NotFound) }`.
+/// A loader that gets the [`Load`] and returns an [`Outcome`]: `|load| async move { Ok(Outcome::NotFound) }`.
 #[derive(Debug)]
 pub struct Told<F>(pub(crate) F);
 
@@ -131,7 +131,7 @@ where
     }
 }
 
-/// A loader whose load is a task of its own: it goes on while its callers come and go.
+/// A loader that runs in a task of its own, which continues when a caller is cancelled.
 #[derive(Debug)]
 pub struct Spawned<L>(pub(crate) L);
 
@@ -165,7 +165,7 @@ pub trait BatchLoader<V>: Send {
     fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send;
 }
 
-/// A function that answers the values of the keys it is given: `|keys| async { Ok(values) }`.
+/// A loader that gets keys and returns their values: `|keys| async { Ok(values) }`.
 #[derive(Debug)]
 pub struct Batch<F>(pub(crate) F);
 
