@@ -75,7 +75,7 @@ use crate::Result;
 
 /// Turns values into bytes and back.
 ///
-/// Bytes from the store may have been written by anyone: `decode` must answer an
+/// Bytes from the store may have been written by anyone: `decode` must return an
 /// [`ErrorKind::Decode`](crate::ErrorKind::Decode), never panic, whatever they are.
 pub trait Serializer<V>: Send + Sync + 'static {
     /// The name, as a URL would give it (`json`, `json+zstd`).
