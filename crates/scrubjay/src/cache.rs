@@ -53,22 +53,6 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-///
-/// # Errors of every verb
-///
-/// | kind | when |
-/// |---|---|
-/// | [`InvalidTtl`](crate::ErrorKind::InvalidTtl) | a ttl of zero, or of more than a hundred years |
-/// | [`Timeout`](crate::ErrorKind::Timeout) | the far tier did not answer in time; the command may or may not have been carried out |
-/// | [`Connection`](crate::ErrorKind::Connection) | the server could not be reached, or the connection broke |
-/// | [`Server`](crate::ErrorKind::Server) | the server answered with an error |
-/// | [`Overloaded`](crate::ErrorKind::Overloaded) | a layer (`limit`, `breaker`) refused the call before it was sent |
-/// | [`Encode`](crate::ErrorKind::Encode) | the serializer has no form for a value that is to be written to the far tier |
-/// | [`InvalidKey`](crate::ErrorKind::InvalidKey) | a store of your own cannot hold the key; the built-in ones hold every key |
-/// | [`Unsupported`](crate::ErrorKind::Unsupported) | async code waits for a server outside a tokio runtime, or the store cannot do this at all |
-///
-/// A cache without a far tier has only the first. Bytes that cannot be decoded are no error but a miss,
-/// [counted](Self::undecodable). What else a verb can return is listed at the verb.
 pub struct Cache<V>(Arc<Engine<V>>);
 
 /// Construction.
