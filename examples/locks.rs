@@ -37,7 +37,7 @@ async fn with_async(cache: &Cache<u32>) -> Result<()> {
 
 fn without(cache: &Cache<u32>) -> Result<()> {
     let cache = cache.blocking();
-    let guard = cache.lock("import", HOLD, Duration::from_secs(5))?;
+    let guard = cache.with().within(Duration::from_secs(5)).lock("import", HOLD)?;
     assert!(guard.release()?);
     let stock = cache.optimistic_lock("stock")?;
     assert_eq!(stock.value(), Some(&1));

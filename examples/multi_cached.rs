@@ -31,8 +31,7 @@ async fn main() -> Result<()> {
 
     // The same without the attribute, and without async.
     let lengths = Cache::<usize>::from_url(&url)?.blocking();
-    let measure =
-        |words: Vec<String>| Ok::<_, Error>(words.into_iter().map(|word| (word.clone(), word.len())).collect());
+    let measure = |words: Vec<String>| Ok::<_, Error>(words.into_iter().map(|word| (word.clone(), word.len())));
     assert_eq!(lengths.get_or_load_many(["scrub", "jay", "scrub"], measure)?, [Some(5), Some(3), Some(5)]);
     println!("3 numbers were squared, for 5 that were asked for");
     Ok(())

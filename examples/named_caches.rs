@@ -45,7 +45,7 @@ fn main() -> Result<()> {
     // `create` makes a cache of its own, and `config` answers the recipe itself: both may be changed before they are built.
     let short = caches::create::<String>("default")?.ttl(Duration::from_secs(1)).build()?;
     assert_eq!(short.info().to_string(), "near(500 entries) ttl=1s");
-    caches::add("archive", caches::config("pages")?.namespace("archive"));
+    caches::add("archive", caches::recipe("pages")?.namespace("archive"));
     assert_eq!(caches::get::<String>("archive")?.info().namespace, "archive");
 
     let Err(error) = caches::get::<String>("pagse") else { unreachable!("nobody configured that") };

@@ -9,7 +9,7 @@ use std::{
 
 use scrubjay::{
     Cache, Operation, Result,
-    plugin::{self, Command, HitRatio, Outcome, Plugin, Timing},
+    plugin::{self, Command, Completion, HitRatio, Plugin, Timing},
 };
 
 /// Counts how often each key is read.
@@ -21,7 +21,7 @@ impl Plugin for TopKeys {
         "top-keys"
     }
 
-    fn after(&self, command: &Command<'_>, _: &Outcome<'_>) {
+    fn after(&self, command: &Command<'_>, _: &Completion<'_>) {
         if command.operation == Operation::Get {
             let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             for key in command.keys {

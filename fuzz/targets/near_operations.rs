@@ -53,8 +53,8 @@ fuzz_target!(|input: Input| {
             }
             Step::CompareAndSet { key } => {
                 if let Some(held) = memory.read(key_of(key)) {
-                    assert!(memory.compare_and_set(key_of(key), held.version, number, None));
-                    assert!(!memory.compare_and_set(key_of(key), held.version, number, None));
+                    assert!(memory.compare_and_set(key_of(key), number, None, held.version));
+                    assert!(!memory.compare_and_set(key_of(key), number, None, held.version));
                     written.insert(key, (number, u64::MAX));
                 }
             }

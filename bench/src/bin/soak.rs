@@ -123,7 +123,7 @@ impl Soak {
             1_000..1_500 => self.write(random, |value| self.memory.add(key, value, ttl)),
             1_500..2_000 => {
                 let version = self.memory.read(key).map_or(0, |held| held.version);
-                self.write(random, |value| self.memory.compare_and_set(key, version, value, ttl));
+                self.write(random, |value| self.memory.compare_and_set(key, value, ttl, version));
             }
             2_000..2_500 => {
                 let ticket = self.memory.ticket(key);

@@ -368,7 +368,7 @@ impl Expansion {
         let options = &self.options;
         let field = |name: &str, time: &TokenStream| {
             let name = Ident::new(name, Span::call_site());
-            quote!(#name: ::core::option::Option::Some(#time),)
+            quote!(.#name(#time))
         };
         let grace = options.grace.as_ref().map(|time| field("grace", time));
         let negative = match (&options.negative_ttl, options.none) {
@@ -380,10 +380,10 @@ impl Expansion {
             return (quote!(), quote!(::core::option::Option::None));
         }
         let under = options.policy.as_ref().map(|policy| {
-            quote!(let __policy = ::scrubjay::Policy::over(__policy, ::core::borrow::Borrow::<::scrubjay::Policy>::borrow(&(#policy)));)
+            quote!(let __policy = ::scrubjay::Policy::over(__policy, *::core::borrow::Borrow::<::scrubjay::Policy>::borrow(&(#policy)));)
         });
         let made = quote! {
-            let __policy = ::scrubjay::Policy { #grace #negative ..::scrubjay::Policy::UNDECIDED };
+            let __policy = ::scrubjay::Policy::new() #grace #negative;
             #under
         };
         (made, quote!(::core::option::Option::Some(&__policy)))

@@ -214,7 +214,7 @@ async fn step(
             same(call!(cache.add(at.key, value.clone()), at.namespace, ttl), model.add(*at, value, *ttl))
         }
         Op::Increment(at, by, ttl) => {
-            same(call!(cache.increment(at.key).by(*by), at.namespace, ttl), model.increment(*at, *by, *ttl))
+            same(call!(cache.increment(at.key, *by), at.namespace, ttl), model.increment(*at, *by, *ttl))
         }
         Op::Expire(at, ttl) => same(call!(cache.expire(at.key, *ttl), at.namespace), model.expire(*at, *ttl)),
         Op::Delete(at) => {

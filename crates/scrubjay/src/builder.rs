@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     Cache, Clock, Error, KeyBuilder, KeyLayout, Memory, Policy, Result, Ttl, Wire, caches,
-    config::{PluginChoice, Recipe},
-    engine::{Engine, Far},
+    config::{EffectivePolicy, PluginChoice, Recipe},
+    engine::{Choices, Engine, Far},
     far::{
         AnyStore,
         layer::{Layer, Timeout},
@@ -136,7 +136,7 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
 
     /// Sets how the cache loads. Fields that `policy` leaves unset keep what was chosen before.
     pub fn policy(mut self, policy: Policy) -> Self {
-        self.recipe.policy = policy.over(&self.recipe.policy);
+        self.recipe.policy = policy.over(self.recipe.policy);
         self
     }
 
@@ -184,6 +184,7 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
     pub(crate) fn build_over(self, shared: Option<AnyStore>) -> Result<Cache<V>> {
         let Self { mut recipe, near, layers, serializer, codecs, clock } = self;
         recipe.ttl.lifetime()?;
+        let has_far = shared.is_some() || serializer.is_some() || recipe.has_far();
         let plugins = recipe.take_plugins()?;
         let typed = match serializer {
             None => recipe.typed_serializer::<V>()?,
@@ -191,10 +192,8 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
         };
         let checked_before = shared.is_some();
         let store = shared.or(recipe.store.take());
-        let far_wanted =
-            store.is_some() || recipe.config.scheme != "memory" || typed.is_some() || recipe.serializer.is_some();
 
-        let far = if far_wanted {
+        let far = if has_far {
             let serializer = if let Some(serializer) = typed {
                 serializer
             } else {
@@ -230,13 +229,12 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
             recipe.config.parameters.finish(&recipe.config.scheme)?;
         }
 
-        let policy = recipe.policy.over(&caches::policy());
         let mut engine = Engine::new(near, far);
-        engine.loads = Arc::new(Loads::new(policy.detached_loads()));
-        engine.policy = policy;
+        engine.policy = recipe.policy.over(caches::policy());
+        engine.loads = Arc::new(Loads::new(EffectivePolicy::from(engine.policy).detached_loads()));
         engine.bare = recipe.wire == Wire::Bare;
         engine.clock = clock.unwrap_or(engine.clock);
-        engine.check(&policy)?;
+        engine.policy_of(&Choices::default())?;
         if let Some(ttl) = recipe.near_ttl {
             engine.set_near_ttl(ttl)?;
         }

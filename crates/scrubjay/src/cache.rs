@@ -1,6 +1,6 @@
 //! [`Cache`]: the verbs, as lazy futures. The engine does the work.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
@@ -39,6 +39,23 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Errors of every verb
+///
+/// | kind | when |
+/// |---|---|
+/// | [`Timeout`](crate::ErrorKind::Timeout) | the store did not answer within the call's timeout; the command may have been carried out |
+/// | [`Connection`](crate::ErrorKind::Connection), [`Server`](crate::ErrorKind::Server) | the store cannot be reached, or answers with an error |
+/// | [`Overloaded`](crate::ErrorKind::Overloaded) | a layer (`limit`, `breaker`) refused the call before it was sent |
+/// | [`InvalidKey`](crate::ErrorKind::InvalidKey) | a store of your own cannot hold the key; the built-in ones hold every key |
+/// | [`InvalidTtl`](crate::ErrorKind::InvalidTtl) | a ttl of zero, or of more than a hundred years |
+/// | [`Encode`](crate::ErrorKind::Encode) | the serializer has no form for a value that is to be written to the far tier |
+/// | [`Unsupported`](crate::ErrorKind::Unsupported) | the store cannot do this (see its [`Capability`](crate::far::Capability)), or there is no tokio runtime to wait on |
+///
+/// A cache without a far tier has only `InvalidTtl`, and `Unsupported` if it would have to wait. Other errors are listed at the
+/// verbs that return them. Bytes that cannot be decoded are no error but a miss, [counted](Self::undecodable).
+///
+/// # For the life of the program
 ///
 /// A cache for the life of the program is a `static`. Each runtime that uses it makes connections of its own:
 ///
@@ -122,15 +139,15 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 
     /// Whether there is a live entry under `key`.
     ///
-    /// A store transfers the whole value for that, unless the cache is [`Wire::Bare`](crate::Wire::Bare): only its bytes tell a
-    /// live entry from a stale one or a lease.
+    /// A store sends the whole value for that, unless the cache is [bare](crate::Wire::Bare): only its bytes tell a live entry
+    /// from a stale one or a lease.
     pub fn exists<'a>(&'a self, key: impl Into<Key<'a>>) -> Exists<'a, V> {
         engine::Request::new(&self.0, engine::Exists { key: key.into() })
     }
 
     /// How long the entry under `key` still lives; whether it is absent, or has no deadline.
     ///
-    /// A store transfers the whole value for that, unless the cache is [`Wire::Bare`](crate::Wire::Bare).
+    /// A store sends the whole value for that, unless the cache is [bare](crate::Wire::Bare).
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) on a store that cannot read ttls.
@@ -170,7 +187,10 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// - [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) after the policy's `load-timeout`.
     /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if a loader of [`get_or_load_with`](Self::get_or_load_with) has found
     ///   nothing for this key, and this call joined its load or that is still remembered.
+    /// - [`ErrorKind::Config`](crate::ErrorKind::Config) if the policy contradicts itself, or the store cannot keep what it needs.
     /// - [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if there is something to wait for and no tokio runtime.
+    ///
+    /// Failures of the store are only returned if the policy's `on-failure` says so.
     pub fn get_or_load<'a, F, Loading, E>(&'a self, key: impl Into<Key<'a>>, loader: F) -> GetOrLoad<'a, V, Plain<F>>
     where
         F: FnOnce() -> Loading + Send + 'a,
@@ -183,6 +203,9 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// As [`get_or_load`](Self::get_or_load), with a loader that gets a [`Load`] (the key, and the stale value if there is one) and
     /// returns an [`Outcome`]: a value, a value with a ttl of its own, a value that is not to be stored, or that there is
     /// [none](Outcome::NotFound), for which this returns `None`.
+    ///
+    /// # Errors
+    /// As [`get_or_load`](Self::get_or_load), without `NotFound`.
     pub fn get_or_load_with<'a, F, Loading, E>(
         &'a self,
         key: impl Into<Key<'a>>,
@@ -200,14 +223,14 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 /// Loading several.
 impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// The values under `keys`, in their order, duplicates included. `loader` is called with the missing keys, each of them once,
-    /// and returns the values that it finds. The others are `None`, and are remembered as such for the policy's `negative-ttl`.
+    /// and returns those that it finds with their values: a map, a `Vec` of pairs or an iterator. The others are `None`, and are
+    /// remembered as such for the policy's `negative-ttl`.
     ///
     /// The loader gets the keys as the cache's [key builder](crate::KeyBuilder) has made them, if there is one. Keys that another
     /// caller is loading are not passed to it: their values are awaited after the loader has returned. If that caller is
     /// cancelled, the loader is called again, with those keys.
     ///
     /// ```
-    /// use std::collections::HashMap;
     /// use scrubjay::{Cache, Error};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -216,7 +239,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// lengths.set("jay", 3).await?;
     /// let load = |missing: Vec<String>| async move {
     ///     assert_eq!(missing, ["scrub"]);
-    ///     Ok::<_, Error>(missing.into_iter().map(|word| (word.clone(), word.len())).collect::<HashMap<_, _>>())
+    ///     Ok::<_, Error>(missing.into_iter().map(|word| (word.clone(), word.len())))
     /// };
     /// assert_eq!(lengths.get_or_load_many(["scrub", "jay"], load).await?, [Some(5), Some(3)]);
     /// # Ok(())
@@ -225,7 +248,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     ///
     /// # Errors
     /// As [`get_or_load`](Self::get_or_load), if any key could neither be found nor loaded. What was loaded is stored even then.
-    pub fn get_or_load_many<'a, K, F, Loading, E>(
+    pub fn get_or_load_many<'a, K, F, Loading, Pairs, E>(
         &'a self,
         keys: impl IntoIterator<Item = K>,
         loader: F,
@@ -233,7 +256,8 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     where
         K: Into<Key<'a>>,
         F: FnMut(Vec<String>) -> Loading + Send + 'a,
-        Loading: Future<Output = Result<HashMap<String, V>, E>> + Send,
+        Loading: Future<Output = Result<Pairs, E>> + Send,
+        Pairs: IntoIterator<Item = (String, V)>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let keys = keys.into_iter().map(Into::into).collect();
@@ -272,7 +296,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         engine::Request::new(&self.0, engine::CompareAndSet::new(key.into(), value, token))
     }
 
-    /// Adds one, or [another number](Increment::by), to the counter under `key`, atomically. Returns the new value.
+    /// Adds `by`, which may be negative, to the counter under `key`, atomically. Returns the new value.
     ///
     /// An absent counter counts as zero and is created with the ttl of the call or the cache; an existing one keeps its ttl. In a
     /// store counters are decimal text, so the serializer must be one that can read it: json, text or null.
@@ -280,17 +304,17 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// # Errors
     /// [`ErrorKind::NotANumber`](crate::ErrorKind::NotANumber) if the entry is not a number or the serializer cannot read counters,
     /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow) if the result does not fit. The entry keeps its value.
-    pub fn increment<'a>(&'a self, key: impl Into<Key<'a>>) -> Increment<'a, V>
+    pub fn increment<'a>(&'a self, key: impl Into<Key<'a>>, by: i64) -> Increment<'a, V>
     where
         V: Counter,
     {
-        engine::Request::new(&self.0, engine::Increment::new(key.into(), 1))
+        engine::Request::new(&self.0, engine::Increment::new(key.into(), by))
     }
 
     /// Gives the live entry under `key` a new ttl, [`Ttl::Never`] for none. Returns whether there was an entry.
     ///
     /// On a store this reads the entry with its value and then changes it: two round trips, or one if the cache is
-    /// [`Wire::Bare`](crate::Wire::Bare).
+    /// [bare](crate::Wire::Bare).
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) on a store that cannot change ttls.
@@ -311,9 +335,9 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// Removes every entry of the namespace, and no other. A cache in this process without a namespace is emptied.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) without a namespace on a server: to empty that use
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) without a namespace on a store that others may share: to empty that use
     /// [`clear_server`](Self::clear_server). [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) on memcached, and in a store
-    /// with a [`KeyLayout`](crate::KeyLayout) that does not keep namespaces apart (all but `namespaced`).
+    /// with a [key layout](crate::KeyLayout) that does not keep namespaces apart (all but `namespaced`).
     pub fn clear(&self) -> Clear<'_, V> {
         engine::Request::new(&self.0, engine::Clear)
     }
@@ -377,13 +401,6 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     #[must_use]
     pub fn info(&self) -> CacheInfo {
         CacheInfo::of(&self.0)
-    }
-}
-
-impl<V: Counter + Clone + Send + Sync + 'static> Increment<'_, V> {
-    /// What to add; may be negative.
-    pub fn by(self, by: i64) -> Self {
-        self.map(|increment| increment.set_by(by))
     }
 }
 

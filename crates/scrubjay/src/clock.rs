@@ -57,19 +57,23 @@ pub enum Clock {
     #[default]
     System,
     /// A clock that only [`advance`](Self::advance) moves. Clones move together.
-    Manual(Arc<AtomicU64>),
+    Manual(Hands),
 }
+
+/// Where the hands of a manual clock stand.
+#[derive(Clone, Debug, Default)]
+pub struct Hands(Arc<AtomicU64>);
 
 impl Clock {
     /// A new manual clock, for a test.
     #[must_use]
     pub fn manual() -> Self {
-        Self::Manual(Arc::default())
+        Self::Manual(Hands::default())
     }
 
     /// Moves a manual clock forward. The system's clock cannot be moved: the call does nothing to it.
     pub fn advance(&self, by: Duration) {
-        if let Self::Manual(nanos) = self {
+        if let Self::Manual(Hands(nanos)) = self {
             let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
             nanos.fetch_add(by, Ordering::SeqCst);
         }
@@ -81,7 +85,7 @@ impl Clock {
     pub fn coarse(&self) -> Moment {
         match self {
             Self::System => system::coarse(),
-            Self::Manual(nanos) => Moment(nanos.load(Ordering::SeqCst)),
+            Self::Manual(Hands(nanos)) => Moment(nanos.load(Ordering::SeqCst)),
         }
     }
 

@@ -2,7 +2,11 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{Ttl, engine::Engine, far::StoreInfo};
+use crate::{
+    Ttl,
+    engine::{Engine, Near},
+    far::StoreInfo,
+};
 
 /// A cache's tiers, names and defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,12 +28,16 @@ pub struct CacheInfo {
     pub plugins: Vec<String>,
 }
 
-/// A near tier's bounds.
+/// A near tier's bounds, and what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NearInfo {
-    /// The most it holds, `None` for no bound.
+    /// The most it may hold, `None` for no bound.
     pub capacity: Option<u64>,
+    /// Whether `capacity` is a weight, as the near tier has a weigher, and not a number of entries.
+    pub weighed: bool,
+    /// The number of entries it holds, including expired and cleared ones that are not freed yet.
+    pub len: usize,
     /// How long it may answer for the far tier, if there is one.
     pub ttl: Duration,
 }
@@ -37,7 +45,12 @@ pub struct NearInfo {
 impl CacheInfo {
     pub(crate) fn of<V: Clone + Send + Sync + 'static>(engine: &Engine<V>) -> Self {
         Self {
-            near: engine.near.as_ref().map(|near| NearInfo { capacity: near.memory.capacity(), ttl: near.ttl }),
+            near: engine.near.as_ref().map(|Near { memory, ttl }| NearInfo {
+                capacity: memory.capacity(),
+                weighed: memory.is_weighed(),
+                len: memory.len(),
+                ttl: *ttl,
+            }),
             far: engine.far.as_ref().map(|far| far.store.info()),
             namespace: engine.namespace.to_string(),
             timeout: engine.timeout,
@@ -53,6 +66,7 @@ impl fmt::Display for CacheInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(near) = &self.near {
             match near.capacity {
+                Some(capacity) if near.weighed => write!(f, "near({capacity} of weight")?,
                 Some(capacity) => write!(f, "near({capacity} entries")?,
                 None => write!(f, "near(unbounded")?,
             }

@@ -12,7 +12,7 @@ use crate::{Error, Result, registry::Registry};
 
 /// A key, borrowed or owned.
 ///
-/// Every verb takes `impl Into<Key>`: a `&str` costs nothing, a `String` is moved.
+/// Every verb takes `impl Into<Key>`: a `&str` costs nothing, a `String` is moved, a whole number becomes its decimal text.
 #[derive(Clone, Debug)]
 pub struct Key<'a>(Cow<'a, str>);
 
@@ -58,7 +58,22 @@ impl<'a> From<&'a Key<'_>> for Key<'a> {
     }
 }
 
+macro_rules! whole_numbers {
+    ($($number:ty),*) => {$(
+        impl From<$number> for Key<'_> {
+            fn from(key: $number) -> Self {
+                Self(Cow::Owned(key.to_string()))
+            }
+        }
+    )*};
+}
+
+whole_numbers!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+
 /// A key inside a namespace; the empty namespace is none.
+///
+/// A [`Memory`](crate::Memory) takes `impl Into<QualifiedKey>`: a `&str` or a `&String` is a key without a namespace, a pair of
+/// `&str` a namespace and a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QualifiedKey<'a> {
     /// The namespace, empty for none.
@@ -71,6 +86,20 @@ impl<'a> From<&'a str> for QualifiedKey<'a> {
     #[inline]
     fn from(key: &'a str) -> Self {
         Self { namespace: "", key }
+    }
+}
+
+impl<'a> From<&'a String> for QualifiedKey<'a> {
+    #[inline]
+    fn from(key: &'a String) -> Self {
+        Self { namespace: "", key }
+    }
+}
+
+impl<'a> From<(&'a str, &'a str)> for QualifiedKey<'a> {
+    #[inline]
+    fn from((namespace, key): (&'a str, &'a str)) -> Self {
+        Self { namespace, key }
     }
 }
 
@@ -87,8 +116,8 @@ impl<'a> From<&'a str> for QualifiedKey<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyLayout {
-    /// `namespace:key`. `%`, `:`, spaces and control characters of the namespace are percent-encoded, so that two different pairs
-    /// never share an entry, and a namespace can be cleared.
+    /// `namespace:key`. `%`, `:`, `~`, spaces and control characters of the namespace are percent-encoded, so that two different
+    /// pairs with a namespace never share an entry, and a namespace can be cleared.
     #[default]
     Namespaced,
     /// `namespace:key` with the namespace as it is. `a:b` + `c` is the same entry as `a` + `b:c`, so `clear` is unsupported.
@@ -97,12 +126,14 @@ pub enum KeyLayout {
     Concatenated,
 }
 
-/// What a namespace must not show on the wire: the separator, the escape, and what would read as something else in a log.
-const ESCAPED: &AsciiSet = &CONTROLS.add(b':').add(b'%').add(b' ');
+/// What stands between a namespace and what is kept aside from its entries.
+const ASIDE: char = '~';
+/// What a namespace must not show on the wire: the separators, the escape, and what would read as something else in a log.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b':').add(b'%').add(b' ').add(ASIDE as u8);
 
 impl KeyLayout {
     /// The names of the layouts in a URL or a configuration. The names of Python libraries mean the layout that each writes.
-    pub const NAMES: [(&'static str, Self); 8] = [
+    pub const NAMES: &'static [(&'static str, Self)] = &[
         ("namespaced", Self::Namespaced),
         ("verbatim", Self::Verbatim),
         ("concatenated", Self::Concatenated),
@@ -120,7 +151,7 @@ impl KeyLayout {
     pub fn by_name(name: &str) -> Result<Self> {
         let found = Self::NAMES.iter().find(|(known, _)| *known == name);
         found.map(|(_, layout)| *layout).ok_or_else(|| {
-            let known = Self::NAMES.map(|(name, _)| name).join(", ");
+            let known = Self::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
             Error::config(format!("unknown key layout `{name}`; known: {known}"))
         })
     }
@@ -164,6 +195,15 @@ impl KeyLayout {
     /// What every wire key of `namespace` starts with, if no other namespace's keys can start with it too.
     pub(crate) fn exclusive_prefix(self, namespace: &str) -> Option<String> {
         (self == Self::Namespaced).then(|| self.prefix(namespace))
+    }
+
+    /// The wire key of what a `kind` of lock keeps under the name `key`: in the default layout no entry of any namespace has it.
+    pub(crate) fn aside(self, kind: &str, QualifiedKey { namespace, key }: QualifiedKey<'_>) -> String {
+        match self {
+            Self::Namespaced => format!("{}{ASIDE}{kind}:{key}", utf8_percent_encode(namespace, ESCAPED)),
+            Self::Verbatim => format!("{namespace}{ASIDE}{kind}:{key}"),
+            Self::Concatenated => format!("{namespace}{ASIDE}{kind}{key}"),
+        }
     }
 
     fn prefix(self, namespace: &str) -> String {
@@ -295,6 +335,19 @@ mod tests {
 
     fn pair((namespace, key): &(String, String)) -> QualifiedKey<'_> {
         QualifiedKey { namespace, key }
+    }
+
+    #[test]
+    fn whole_numbers_are_keys() {
+        let texts = [Key::from(u64::MAX), Key::from(-7), Key::from(0_u8)].map(|key| key.as_str().to_owned());
+        assert_eq!(texts, ["18446744073709551615", "-7", "0"]);
+    }
+
+    #[test]
+    fn qualified_keys_come_from_texts_and_pairs() {
+        let key = "key".to_owned();
+        assert_eq!(QualifiedKey::from(&key), QualifiedKey::from("key"));
+        assert_eq!(QualifiedKey::from(("main", "key")), QualifiedKey { namespace: "main", key: "key" });
     }
 
     #[test]

@@ -8,10 +8,11 @@ use std::{
 };
 
 use crate::{
-    Cache, Current, Error, ErrorKind, Key, Operation, QualifiedKey, Result, Ttl,
-    engine::Engine,
-    far::{AnyStore, Call, Change, Token, timer},
-    load::{Claimed, Lease, Pauses},
+    Cache, Current, Error, ErrorKind, Key, Operation, Result, Ttl,
+    engine::{self, Engine, Options, Request},
+    far::Token,
+    load::Lease,
+    requests::Lock,
 };
 
 /// Locking.
@@ -44,10 +45,10 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`] if it did not become free [in time](Acquire::within), [`ErrorKind::Unsupported`] on stores that
+    /// [`ErrorKind::Timeout`] if it did not become free [in time](Request::within), [`ErrorKind::Unsupported`] on stores that
     /// cannot compare and set or count, and if it has to wait without a tokio runtime.
-    pub fn lock<'a>(&'a self, key: impl Into<Key<'a>>, hold: Duration) -> Acquire<'a, V> {
-        Acquire { engine: self.engine(), key: key.into(), hold, patience: None }
+    pub fn lock<'a>(&'a self, key: impl Into<Key<'a>>, hold: Duration) -> Lock<'a, V> {
+        Request::new(self.engine(), engine::Lock::new(key.into(), hold, None))
     }
 
     /// Reads the entry under `key`, to change it only if nobody else has changed it since.
@@ -67,85 +68,8 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     ///
     /// # Errors
     /// As [`get_for_update`](Self::get_for_update).
-    pub async fn optimistic_lock<'a>(&'a self, key: impl Into<Key<'a>>) -> Result<OptimisticLock<'a, V>> {
-        let key = key.into();
-        let Current { value, token } = self.get_for_update(&key).await?;
-        Ok(OptimisticLock { cache: self, key, value, token, ttl: None })
-    }
-}
-
-/// The wait for a lock, as a future that does nothing until awaited.
-#[must_use = "nothing is locked until it is awaited"]
-pub struct Acquire<'a, V> {
-    engine: &'a Engine<V>,
-    key: Key<'a>,
-    hold: Duration,
-    patience: Option<Duration>,
-}
-
-impl<V> Acquire<'_, V> {
-    /// Waits no longer than this; zero tries once. Without it the call waits until the lock is free.
-    pub fn within(mut self, patience: Duration) -> Self {
-        self.patience = Some(patience);
-        self
-    }
-}
-
-impl<V: Clone + Send + Sync + 'static> Acquire<'_, V> {
-    pub(crate) async fn acquire(self) -> Result<Guard> {
-        let Self { engine, key, hold, patience } = self;
-        let described = |error: Error| error.with_operation(Operation::Lock).with_key(key.as_str());
-        Ttl::After(hold).lifetime().map_err(described)?;
-        let deadline = patience.map(|patience| Call::new(Operation::Lock, patience));
-        let store = engine.lock_store();
-        let [lock, fence] = ["lock", "fence"].map(|kind| {
-            let namespace = format!("{}~{kind}", engine.namespace);
-            engine.layout.wire(QualifiedKey { namespace: &namespace, key: key.as_str() }).into_owned()
-        });
-        let mut pauses = Pauses::new();
-        loop {
-            let held_for = match Lease::claim(&store, &lock, hold, engine.timeout).await.map_err(described)? {
-                Claimed::Held(found) => found.ttl,
-                Claimed::Won(mut lease) => {
-                    let change = Change { key: &fence, by: 1, ttl: None };
-                    let counted = store.increment(Call::new(Operation::Increment, engine.timeout), change).await;
-                    let fencing_token = counted.map_err(described)?;
-                    // Whoever was paused between the two has a number that may be higher than the next holder's.
-                    if lease.is_held().await.map_err(described)? {
-                        return Ok(Guard { lease, fencing_token });
-                    }
-                    None
-                }
-            };
-            let longest = held_for.unwrap_or(hold).max(Duration::from_millis(1));
-            let mut pause = pauses.next().min(longest);
-            if let Some(deadline) = deadline {
-                if deadline.remaining().is_zero() {
-                    let patience = patience.unwrap_or_default();
-                    return Err(described(Error::new(
-                        ErrorKind::Timeout,
-                        format!("somebody else held the lock for all of the {patience:.0?} that this caller had"),
-                    )));
-                }
-                pause = pause.min(deadline.remaining());
-            }
-            timer::sleep(pause).await.map_err(described)?;
-        }
-    }
-}
-
-impl<'a, V: Clone + Send + Sync + 'static> IntoFuture for Acquire<'a, V> {
-    type Output = Result<Guard>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Result<Guard>> + Send + 'a>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.acquire())
-    }
-}
-
-impl<V> fmt::Debug for Acquire<'_, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acquire").field("key", &self.key).field("hold", &self.hold).finish_non_exhaustive()
+    pub fn optimistic_lock<'a>(&'a self, key: impl Into<Key<'a>>) -> ReadForChange<'a, V> {
+        ReadForChange::new(self.engine(), key.into(), Options::default())
     }
 }
 
@@ -158,6 +82,10 @@ pub struct Guard {
 }
 
 impl Guard {
+    pub(crate) fn new(lease: Lease, fencing_token: i64) -> Self {
+        Self { lease, fencing_token }
+    }
+
     /// A number that is higher with every holder of this lock, for as long as the store keeps its counters.
     #[must_use]
     pub fn fencing_token(&self) -> i64 {
@@ -192,14 +120,64 @@ fn lost() -> Error {
         .with_operation(Operation::Lock)
 }
 
+/// The future of [`Cache::optimistic_lock`], which does nothing until it is awaited.
+#[must_use = "nothing is read until it is awaited"]
+pub struct ReadForChange<'a, V> {
+    engine: &'a Engine<V>,
+    key: Key<'a>,
+    options: Options<'a>,
+}
+
+impl<'a, V> ReadForChange<'a, V> {
+    pub(crate) fn new(engine: &'a Engine<V>, key: Key<'a>, options: Options<'a>) -> Self {
+        Self { engine, key, options }
+    }
+
+    /// Uses `namespace` instead of the cache's, for the change, too; an empty one means none.
+    pub fn namespace(mut self, namespace: &'a str) -> Self {
+        self.options.namespace = Some(namespace);
+        self
+    }
+
+    /// Sets the timeout of the far tier, instead of the cache's timeout, for the change, too.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+}
+
+impl<'a, V: Clone + Send + Sync + 'static> ReadForChange<'a, V> {
+    pub(crate) async fn read(self) -> Result<OptimisticLock<'a, V>> {
+        let Self { engine, key, options } = self;
+        let reading = engine::GetForUpdate::new(Key::from(&key));
+        let Current { value, token } = Request::with_options(engine, reading, options).await?;
+        Ok(OptimisticLock { engine, key, options, value, token })
+    }
+}
+
+impl<'a, V: Clone + Send + Sync + 'static> IntoFuture for ReadForChange<'a, V> {
+    type Output = Result<OptimisticLock<'a, V>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.read())
+    }
+}
+
+impl<V> fmt::Debug for ReadForChange<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadForChange").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
 /// An entry as it was read, to be changed only if it is still the same.
 #[must_use = "nothing is written until `cas`"]
 pub struct OptimisticLock<'a, V> {
-    cache: &'a Cache<V>,
+    engine: &'a Engine<V>,
     key: Key<'a>,
+    options: Options<'a>,
     value: Option<V>,
     token: Token,
-    ttl: Option<Ttl>,
 }
 
 impl<V: Clone + Send + Sync + 'static> OptimisticLock<'_, V> {
@@ -210,7 +188,7 @@ impl<V: Clone + Send + Sync + 'static> OptimisticLock<'_, V> {
 
     /// Sets the ttl of what is written, instead of the cache's ttl.
     pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
-        self.ttl = Some(ttl.into());
+        self.options.ttl = Some(ttl.into());
         self
     }
 
@@ -219,12 +197,9 @@ impl<V: Clone + Send + Sync + 'static> OptimisticLock<'_, V> {
     /// # Errors
     /// [`ErrorKind::Conflict`] if somebody has: read it again, and decide again.
     pub async fn cas(self, value: V) -> Result<()> {
-        let Self { cache, key, token, ttl, .. } = self;
-        let mut request = cache.compare_and_set(&key, value, token);
-        if let Some(ttl) = ttl {
-            request = request.ttl(ttl);
-        }
-        if request.await? {
+        let Self { engine, key, options, token, .. } = self;
+        let change = engine::CompareAndSet::new(Key::from(&key), value, token);
+        if Request::with_options(engine, change, options).await? {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Conflict, "somebody has changed the entry since it was read: read it again")
@@ -236,12 +211,5 @@ impl<V: Clone + Send + Sync + 'static> OptimisticLock<'_, V> {
 impl<V> fmt::Debug for OptimisticLock<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OptimisticLock").field("key", &self.key).finish_non_exhaustive()
-    }
-}
-
-impl<V: Clone + Send + Sync + 'static> Engine<V> {
-    /// Where locks are kept: the far tier, or a store of this process for a cache without one.
-    fn lock_store(&self) -> AnyStore {
-        self.far.as_ref().map_or_else(|| self.loads.locks.store(&self.clock), |far| far.store.clone())
     }
 }

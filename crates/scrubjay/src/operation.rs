@@ -18,7 +18,7 @@ pub enum Operation {
     GetOrLoad,
     /// `get_or_load_many`
     GetOrLoadMany,
-    /// `lock`. Only errors show it: plugins do not see locks, and layers see the single calls of one.
+    /// `lock`
     Lock,
     /// `exists`
     Exists,

@@ -31,10 +31,17 @@ impl<F: ?Sized> Registry<F> {
 
     /// The entry called `name`; an unknown name's error lists the known ones.
     pub(crate) fn find(&self, name: &str) -> Result<Arc<F>> {
-        let entries = self.entries.read();
-        entries.get(name).map(Arc::clone).ok_or_else(|| {
-            let known = entries.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            Error::config(format!("unknown {} `{name}`; known: {known}", self.kind))
-        })
+        self.get(name)
+            .ok_or_else(|| Error::config(format!("unknown {} `{name}`; known: {}", self.kind, self.names().join(", "))))
+    }
+
+    /// The entry called `name`, if there is one.
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<F>> {
+        self.entries.read().get(name).map(Arc::clone)
+    }
+
+    /// Every name, in order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.entries.read().keys().cloned().collect()
     }
 }

@@ -44,6 +44,8 @@ pub type DeleteMany<'a, V> = Request<'a, V, engine::DeleteMany<'a>>;
 pub type Clear<'a, V> = Request<'a, V, engine::Clear>;
 /// The future of [`Cache::clear_server`].
 pub type ClearServer<'a, V> = Request<'a, V, engine::ClearServer>;
+/// The future of [`Cache::lock`].
+pub type Lock<'a, V> = Request<'a, V, engine::Lock<'a>>;
 /// The future of [`Cache::raw`].
 pub type Raw<'a, V> = Request<'a, V, engine::Raw>;
 /// The future of [`Cache::close`].

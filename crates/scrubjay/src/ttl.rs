@@ -34,8 +34,8 @@ impl From<Duration> for Ttl {
     }
 }
 
-/// A hundred years: longer than any process, short enough for every store's arithmetic.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+/// Longer than any process, short enough for every store's arithmetic.
+pub(crate) const A_HUNDRED_YEARS: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 impl Ttl {
     /// The lifetime, `None` for never.
@@ -49,7 +49,7 @@ impl Ttl {
                 ErrorKind::InvalidTtl,
                 "a ttl of zero: delete the entry, or give Ttl::Never for no expiry",
             )),
-            Self::After(duration) if duration > LONGEST => {
+            Self::After(duration) if duration > A_HUNDRED_YEARS => {
                 Err(Error::new(ErrorKind::InvalidTtl, "a ttl over a hundred years: give Ttl::Never for no expiry"))
             }
             Self::After(duration) => Ok(Some(duration)),

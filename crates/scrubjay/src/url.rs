@@ -75,24 +75,30 @@ impl Url {
             let other = url::Url::parse(&format!("{scheme}://{other}")).map_err(malformed)?;
             hosts.extend(host(&other));
         }
-        let mut parameters = Parameters::new();
-        // Not `query_pairs`: that reads the `+` of `json+zstd` and `retry+breaker` as an HTML form's blank.
-        for pair in url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decode(name)?, decode(value)?);
-            if !parameters.insert_new(&name, &value) {
-                return Err(Error::config(format!("option `{name}` is given twice")));
-            }
-        }
         Ok(Self {
             scheme: url.scheme().to_owned(),
             user: Some(decode(url.username())?).filter(|user| !user.is_empty()),
             password: url.password().map(decode).transpose()?.map(Secret),
             hosts,
             path: decode(url.path())?,
-            parameters,
+            parameters: parse_query(url.query().unwrap_or_default())?,
         })
     }
+}
+
+/// The options in a URL's query.
+///
+/// Not `query_pairs`: that reads the `+` of `json+zstd` and `retry+breaker` as an HTML form's blank.
+pub(crate) fn parse_query(query: &str) -> Result<Parameters> {
+    let mut parameters = Parameters::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (decode(name)?, decode(value)?);
+        if !parameters.insert_new(&name, &value) {
+            return Err(Error::config(format!("option `{name}` is given twice")));
+        }
+    }
+    Ok(parameters)
 }
 
 /// The URL with only the first of its hosts, and the others.

@@ -348,7 +348,7 @@ mod options {
     }
 
     static FORGETFUL: LazyLock<Cache<u32>> = LazyLock::new(|| {
-        let policy = Policy { negative_ttl: Some(SECOND * 60), ..Policy::default() };
+        let policy = Policy::new().negative_ttl(SECOND * 60);
         Cache::builder().policy(policy).build().unwrap()
     });
 
@@ -405,7 +405,7 @@ mod options {
         assert_eq!(graceful(&works).await.unwrap(), 7);
         STALE.0.advance(SECOND * 11);
         let failing = STALE.1.get_or_load(&key, || async { Err::<u32, _>("no origin") });
-        assert_eq!(failing.policy(&Policy { grace: Some(SECOND * 60), ..Policy::default() }).await.unwrap(), 7);
+        assert_eq!(failing.policy(Policy::new().grace(SECOND * 60)).await.unwrap(), 7);
         assert_eq!(graceful(&works).await.unwrap(), 7);
         assert_eq!(calls("graceful"), 1, "the back-off");
     }

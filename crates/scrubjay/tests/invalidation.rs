@@ -109,11 +109,7 @@ impl Ground {
     }
 
     fn cache(&self, store: Option<&AnyStore>, near: bool, clock: &Clock) -> Cache<u64> {
-        let policy = Policy {
-            lease: Some(Lease::For(Duration::from_millis(200))),
-            negative_ttl: Some(Duration::from_secs(60)),
-            ..Policy::default()
-        };
+        let policy = Policy::new().lease(Lease::For(Duration::from_millis(200))).negative_ttl(Duration::from_secs(60));
         let mut builder = Cache::builder().policy(policy);
         if let Some(store) = store {
             builder = builder.far(store.clone()).serializer(Json);

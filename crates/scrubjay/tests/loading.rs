@@ -185,8 +185,8 @@ async fn a_load_that_waits_for_itself_through_another_cache_is_an_error_too() {
 #[tokio::test]
 async fn a_call_may_not_ask_for_what_its_cache_cannot_keep() {
     let bare = Cache::<u32>::builder().far(MemoryStore::default()).serializer(Json).wire(Wire::Bare).build().unwrap();
-    let grace = Policy { grace: Some(SECOND), ..Policy::default() };
-    let error = bare.get_or_load("key", || async { Ok::<_, Error>(1) }).policy(&grace).await.unwrap_err();
+    let grace = Policy::new().grace(SECOND);
+    let error = bare.get_or_load("key", || async { Ok::<_, Error>(1) }).policy(grace).await.unwrap_err();
     assert!(error.kind() == ErrorKind::Config && error.to_string().contains("`grace`"), "{error}");
 }
 
@@ -299,7 +299,7 @@ async fn a_counter_is_created_over_a_lease() {
             loading.get_or_load("key", || load).await
         });
         reached.notified().await;
-        assert_eq!(cache.increment("key").by(2).await.unwrap(), 2, "{tiers}");
+        assert_eq!(cache.increment("key", 2).await.unwrap(), 2, "{tiers}");
         answer.notify_one();
         assert_eq!(tasks.join_next().await.unwrap().unwrap().unwrap(), 40, "{tiers}");
         assert_eq!(cache.get("key").await.unwrap(), Some(2), "{tiers}");
@@ -313,7 +313,7 @@ fn counters() -> Cache<i64> {
 #[tokio::test]
 async fn outcomes_say_what_is_kept() {
     let clock = Clock::manual();
-    let policy = Policy { negative_ttl: Some(SECOND * 5), ..Policy::default() };
+    let policy = Policy::new().negative_ttl(SECOND * 5);
     for (tiers, cache) in caches(&clock, policy) {
         let load = |outcome| cache.get_or_load_with("key", move |_| async move { Ok::<_, Error>(outcome) });
         assert_eq!(load(Outcome::DontStore(1)).await.unwrap(), Some(1));
@@ -339,7 +339,7 @@ async fn outcomes_say_what_is_kept() {
 #[tokio::test]
 async fn a_stale_value_is_served_while_and_when_the_origin_fails() {
     let clock = Clock::manual();
-    let policy = Policy { grace: Some(SECOND * 30), back_off: Some(SECOND * 10), ..Policy::default() };
+    let policy = Policy::new().grace(SECOND * 30).back_off(SECOND * 10);
     for (tiers, cache) in caches(&clock, policy) {
         let calls = AtomicU32::new(0);
         let failing = || {
@@ -367,7 +367,7 @@ async fn a_stale_value_is_served_while_and_when_the_origin_fails() {
 #[tokio::test]
 async fn those_who_need_not_wait_take_the_stale_value_while_the_winner_loads() {
     let clock = Clock::manual();
-    let policy = Policy { grace: Some(SECOND * 30), soft_timeout: Some(Duration::ZERO), ..Policy::default() };
+    let policy = Policy::new().grace(SECOND * 30).soft_timeout(Duration::ZERO);
     for (tiers, cache) in caches(&clock, policy) {
         cache.get_or_load("key", || async { Ok::<_, Error>(1) }).await.unwrap();
         clock.advance(SECOND * 60);
@@ -425,7 +425,7 @@ async fn a_spawned_load_outlives_its_callers_but_for_the_last() {
 
 #[tokio::test(start_paused = true)]
 async fn a_load_timeout_frees_the_key() {
-    let policy = Policy { load_timeout: Some(SECOND), ..Policy::default() };
+    let policy = Policy::new().load_timeout(SECOND);
     for (tiers, cache) in caches(&Clock::manual(), policy) {
         let never = || std::future::pending::<Result<u32, Error>>();
         for _ in 0..2 {
@@ -492,7 +492,7 @@ fn blocking_and_async_callers_meet_in_one_flight() {
 
 #[test]
 fn a_blocking_load_may_start_a_runtime_and_waiters_time_out() {
-    let policy = Policy { load_timeout: Some(SECOND * 10), ..Policy::default() };
+    let policy = Policy::new().load_timeout(SECOND * 10);
     for (tiers, cache) in caches(&Clock::manual(), policy) {
         let answer = cache.blocking().get_or_load("key", || {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -504,7 +504,7 @@ fn a_blocking_load_may_start_a_runtime_and_waiters_time_out() {
 
 #[test]
 fn timed_loading_without_a_runtime_is_an_error() {
-    let policy = Policy { load_timeout: Some(SECOND), ..Policy::default() };
+    let policy = Policy::new().load_timeout(SECOND);
     let cache = Cache::<u32>::builder().policy(policy).build().unwrap();
     let request = cache.get_or_load("key", || async { Ok::<_, Error>(1) });
     let mut request = std::pin::pin!(request);
@@ -524,7 +524,7 @@ fn lengths(asked: &Mutex<Vec<Vec<String>>>) -> impl Fn(Vec<String>) -> Result<Ha
 
 #[tokio::test]
 async fn a_batch_loads_what_is_missing_once_each() {
-    let policy = Policy { negative_ttl: Some(SECOND), ..Policy::default() };
+    let policy = Policy::new().negative_ttl(SECOND);
     for (tiers, cache) in caches(&Clock::manual(), policy) {
         let asked = Mutex::new(Vec::new());
         let load = |missing| std::future::ready(lengths(&asked)(missing));
@@ -541,6 +541,44 @@ async fn a_batch_loads_what_is_missing_once_each() {
         let answer = blocking.get_or_load_many(["a", "dddd"], lengths(&asked)).unwrap();
         assert_eq!(answer, [Some(1), Some(4)], "{tiers}");
         assert_eq!(asked.lock().last().unwrap(), &["dddd"], "{tiers}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_chooses_how_its_batch_loads() {
+    for (tiers, cache) in plain() {
+        let answering = |value: u32| {
+            move |missing: Vec<String>| {
+                let values = missing.into_iter().map(|key| (key, value)).collect::<HashMap<_, _>>();
+                std::future::ready(Ok::<_, Error>(values))
+            }
+        };
+        let keys = ["a", "b"];
+        cache.set("a", 1).await.unwrap();
+        assert_eq!(
+            cache.get_or_load_many(keys, answering(2)).skip_write().await.unwrap(),
+            [Some(1), Some(2)],
+            "{tiers}"
+        );
+        assert_eq!(cache.get("b").await.unwrap(), None, "{tiers}");
+        assert_eq!(cache.get_or_load_many(keys, answering(3)).skip_read().await.unwrap(), [Some(3); 2], "{tiers}");
+        assert_eq!(cache.get_or_load_many(keys, answering(4)).force_refresh().await.unwrap(), [Some(4); 2], "{tiers}");
+        assert_eq!(cache.get_many(keys).await.unwrap(), [Some(4); 2], "{tiers}");
+
+        // A load under way, which has begun before: one call takes part in it, the other begins anew.
+        let (origin, mut tasks) = (Origin::default(), JoinSet::new());
+        joined(&cache, &origin, &mut tasks);
+        origin.reached.notified().await;
+        let anew = cache.get_or_load_many(["key"], answering(5)).force_refresh().await.unwrap();
+        assert_eq!(anew, [Some(5)], "{tiers}");
+        origin.answer.notify_one();
+        tasks.join_all().await;
+        assert_eq!(cache.get("key").await.unwrap(), Some(5), "{tiers}: the older load is not kept");
+
+        let blocking = cache.blocking();
+        let six =
+            |missing: Vec<String>| Ok::<_, Error>(missing.into_iter().map(|key| (key, 6)).collect::<HashMap<_, _>>());
+        assert_eq!(blocking.with().force_refresh().get_or_load_many(["key"], six).unwrap(), [Some(6)], "{tiers}");
     }
 }
 
@@ -612,7 +650,7 @@ async fn what_is_written_during_a_batch_wins() {
 #[tokio::test]
 async fn a_batch_that_fails_serves_what_is_stale_or_tells_the_error() {
     let clock = Clock::manual();
-    let policy = Policy { grace: Some(SECOND * 30), ..Policy::default() };
+    let policy = Policy::new().grace(SECOND * 30);
     for (tiers, cache) in caches(&clock, policy) {
         cache.get_or_load("a", || async { Ok::<_, Error>(1) }).await.unwrap();
         clock.advance(SECOND * 60);
@@ -626,7 +664,7 @@ async fn a_batch_that_fails_serves_what_is_stale_or_tells_the_error() {
 #[tokio::test]
 async fn a_value_is_loaded_anew_before_its_time_and_nobody_waits_for_that() {
     let clock = Clock::manual();
-    let policy = Policy { early_refresh: Some(100.0), ..Policy::default() };
+    let policy = Policy::new().early_refresh(100.0);
     for (tiers, cache) in caches(&clock, policy) {
         let slow = |value| {
             clock.advance(SECOND * 5);
@@ -676,7 +714,7 @@ fn a_runtime_that_is_shut_down_leaves_no_key_held() {
 #[tokio::test]
 async fn a_near_entry_that_ends_before_the_far_one_is_not_refreshed_early() {
     let clock = Clock::manual();
-    let policy = Policy { early_refresh: Some(100.0), ..Policy::default() };
+    let policy = Policy::new().early_refresh(100.0);
     for (tiers, cache) in caches(&clock, policy) {
         let calls = AtomicU32::new(0);
         let load = || async {

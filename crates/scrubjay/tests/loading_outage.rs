@@ -98,7 +98,7 @@ async fn heals(cache: &Cache<u32>, key: &str) {
 #[tokio::test]
 async fn failures_are_told_where_the_policy_says_so() {
     let server = RedisServer::start().unwrap();
-    let (proxy, cache) = behind(&server, Policy { on_failure: Some(OnFailure::Fail), ..Policy::default() });
+    let (proxy, cache) = behind(&server, Policy::new().on_failure(OnFailure::Fail));
     proxy.inject(Fault::Refuse);
     let error = cache.get_or_load("key", || async { Ok::<_, Error>(7) }).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connection);
@@ -112,10 +112,10 @@ async fn a_configuration_error_does_not_fail_open() {
     for _ in 0..2 {
         let error = cache.get_or_load("key", || async { Ok::<_, Error>(7) }).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config, "{error}");
-        let error = cache.get_or_load_many(["a", "b"], |_| async { Ok::<_, Error>([].into()) }).await.unwrap_err();
+        let error = cache.get_or_load_many(["a", "b"], |_| async { Ok::<_, Error>([]) }).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config, "{error}");
     }
-    let incoherent = Policy { jitter: Some(2.0), ..Policy::default() };
-    let error = cache.get_or_load("key", || async { Ok::<_, Error>(7) }).policy(&incoherent).await.unwrap_err();
+    let incoherent = Policy::new().jitter(2.0);
+    let error = cache.get_or_load("key", || async { Ok::<_, Error>(7) }).policy(incoherent).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
 }

@@ -340,9 +340,9 @@ async fn a_thousand_who_count_at_once_are_all_counted() {
     for n in 0..1_000 {
         let cache = cache.clone();
         counting.spawn(async move {
-            cache.increment("up").timeout(Duration::from_secs(10)).await.unwrap();
+            cache.increment("up", 1).timeout(Duration::from_secs(10)).await.unwrap();
             if n % 20 == 0 {
-                cache.increment("down").by(-1).timeout(Duration::from_secs(10)).await.unwrap();
+                cache.increment("down", -1).timeout(Duration::from_secs(10)).await.unwrap();
             }
         });
     }
@@ -358,7 +358,7 @@ async fn however_many_count_at_once_a_counter_stays_in_range() {
     let mut counting = JoinSet::new();
     for _ in 0..20 {
         let cache = cache.clone();
-        counting.spawn(async move { cache.increment("n").timeout(Duration::from_secs(10)).await });
+        counting.spawn(async move { cache.increment("n", 1).timeout(Duration::from_secs(10)).await });
     }
     let answers = counting.join_all().await;
     assert_eq!(answers.iter().flatten().count(), 5);

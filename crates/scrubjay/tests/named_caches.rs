@@ -58,13 +58,24 @@ fn two_threads_get_the_same_instance() {
 fn unknown_aliases_list_the_known() {
     let error = caches::get::<u8>("nobody").unwrap_err().to_string();
     assert!(error.starts_with("unknown alias `nobody`; known: ") && error.contains("default"), "{error}");
-    assert!(caches::config("nobody").is_err() && caches::create::<u8>("nobody").is_err());
+    assert!(caches::recipe("nobody").is_err() && caches::create::<u8>("nobody").is_err());
+}
+
+#[test]
+fn a_type_without_serde_gets_a_cache_by_alias_too() {
+    #[derive(Clone, Debug, PartialEq)]
+    struct Plain(u8);
+    caches::add("plain", Recipe::from_url("memory://?ttl=60").unwrap());
+    let shared = caches::get_with::<Plain>("plain", Codecs::none()).unwrap().blocking();
+    let own = caches::create_with::<Plain>("plain", Codecs::none()).unwrap().build().unwrap().blocking();
+    shared.set(1, Plain(7)).unwrap();
+    assert_eq!((shared.get("1").unwrap(), own.get("1").unwrap()), (Some(Plain(7)), None));
 }
 
 #[test]
 fn a_recipe_is_copied_edited_and_built_anew() {
     caches::add("edited", Recipe::from_url("memory://?ttl=60").unwrap());
-    let edited = caches::config("edited").unwrap().namespace("mine").ttl(Duration::from_secs(5));
+    let edited = caches::recipe("edited").unwrap().namespace("mine").ttl(Duration::from_secs(5));
     caches::add("edited-2", edited);
     assert_eq!(caches::get::<u8>("edited-2").unwrap().info().to_string(), "near(10000 entries) namespace=mine ttl=5s");
     assert_eq!(caches::get::<u8>("edited").unwrap().info().to_string(), "near(10000 entries) ttl=60s");

@@ -16,7 +16,7 @@ use scrubjay::{
         Answer, AnyStore, Call, MemoryStore,
         layer::{Intercept, Layer},
     },
-    plugin::{Command, Outcome, Plugin},
+    plugin::{Command, Completion, Plugin},
     serializer::{Json, Serializer},
 };
 use tokio::task::JoinSet;
@@ -46,14 +46,14 @@ impl Plugin for Watcher {
         self.1.write(format!("{} before {} {:?}", self.0, command.operation, command.keys[0].as_str()));
     }
 
-    fn after(&self, command: &Command<'_>, outcome: &Outcome<'_>) {
-        let outcome = match outcome {
-            Outcome::Done { .. } => "done".to_owned(),
-            Outcome::Failed { error, .. } => format!("failed as {:?}", error.kind()),
-            Outcome::Cancelled { .. } => "cancelled".to_owned(),
+    fn after(&self, command: &Command<'_>, completion: &Completion<'_>) {
+        let completion = match completion {
+            Completion::Done { .. } => "done".to_owned(),
+            Completion::Failed { error, .. } => format!("failed as {:?}", error.kind()),
+            Completion::Cancelled { .. } => "cancelled".to_owned(),
             _ => "otherwise".to_owned(),
         };
-        self.1.write(format!("{} after {} {:?}: {outcome}", self.0, command.operation, command.keys[0].as_str()));
+        self.1.write(format!("{} after {} {:?}: {completion}", self.0, command.operation, command.keys[0].as_str()));
     }
 }
 

@@ -114,6 +114,10 @@ fn urls_are_read_without_connecting() {
         ("redis://", "redis://localhost:6379/0"),
         ("redis://me:hunter2@h:1/3?pool=4&protocol=3", "redis://h:1/3"),
         ("valkey://h", "valkey://h:6379/0"),
+        #[cfg(feature = "tls")]
+        ("valkeys-cluster://h", "valkeys-cluster://h:6379"),
+        #[cfg(feature = "tls")]
+        ("valkeys-sentinel://h/mymaster/2", "valkeys-sentinel://h:26379/2"),
         ("redis+unix:///run/redis.sock?db=2", "redis+unix:///run/redis.sock/2"),
         ("redis-cluster://a:1,b:2", "redis-cluster://a:1"),
         ("redis-sentinel://a,b:2/mymaster/3", "redis-sentinel://a:26379/3"),

@@ -23,7 +23,7 @@ async fn every_verb(cache: Cache<i64>, key: String) -> Result<()> {
     cache.exists(&key).await?;
     cache.ttl(&key).await?;
     cache.expire(&key, Duration::from_secs(1)).await?;
-    cache.increment(&key).by(2).await?;
+    cache.increment(&key, 2).await?;
     cache.get_for_update(&key).await?;
     cache.compare_and_set(&key, 1, Token::Absent).await?;
     cache.delete(&key).await?;

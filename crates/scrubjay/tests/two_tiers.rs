@@ -84,7 +84,7 @@ fn changes() -> [(Operation, Change); 8] {
     changes! {
         Set => |cache| cache.set("key", 2);
         SetMany => |cache| cache.set_many([("key", 2), ("other", 3)]);
-        Increment => |cache| cache.increment("key");
+        Increment => |cache| cache.increment("key", 1);
         Expire => |cache| cache.expire("key", SECOND);
         Delete => |cache| cache.delete("key");
         DeleteMany => |cache| cache.delete_many(["other", "key"]);
@@ -202,7 +202,7 @@ async fn the_near_ttl_bounds_what_others_wrote() {
     assert_eq!(tiers.cache.get("key").await.unwrap(), Some(1), "stale within the near ttl");
     assert!(tiers.cache.exists("key").await.unwrap());
     assert_eq!(tiers.cache.get_for_update("key").await.unwrap().value, Some(2), "but no decision is made on it");
-    assert_eq!(tiers.cache.increment("key").await.unwrap(), 3);
+    assert_eq!(tiers.cache.increment("key", 1).await.unwrap(), 3);
     tiers.elsewhere.set("key", 4).await.unwrap();
     assert_eq!(tiers.cache.get("key").await.unwrap(), Some(4), "an increment leaves no near entry");
     tiers.elsewhere.set("key", 5).await.unwrap();

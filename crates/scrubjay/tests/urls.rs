@@ -198,3 +198,14 @@ fn recipes_print_no_secret() {
     let shown = format!("{recipe:?} {:?}", recipe.clone().password(secret).option("auth", secret));
     assert!(!shown.contains(secret), "{shown}");
 }
+
+#[test]
+fn info_tells_what_the_near_tier_holds() {
+    let near = Memory::builder().capacity(100).weigher(|_, value: &String| u32::try_from(value.len()).unwrap()).build();
+    let cache = Cache::builder().near(near).build().unwrap();
+    let near = || cache.info().near.unwrap();
+    assert_eq!((near().len, near().weighed), (0, true));
+    cache.blocking().set_many([("a", "one".to_owned()), ("b", "two".to_owned())]).unwrap();
+    assert_eq!(near().len, 2);
+    assert_eq!(cache.info().to_string(), "near(100 of weight)");
+}

@@ -9,10 +9,10 @@ use crate::Subject;
 /// The first increment creates the counter.
 pub async fn an_absent_counter_is_zero(subject: &Subject) -> Result<()> {
     let cache = subject.cache()?;
-    assert_eq!(cache.increment("one").await?, 1);
-    assert_eq!(cache.increment("five").by(5).await?, 5);
-    assert_eq!(cache.increment("minus").by(-5).await?, -5);
-    assert_eq!(cache.increment("zero").by(0).await?, 0);
+    assert_eq!(cache.increment("one", 1).await?, 1);
+    assert_eq!(cache.increment("five", 5).await?, 5);
+    assert_eq!(cache.increment("minus", -5).await?, -5);
+    assert_eq!(cache.increment("zero", 0).await?, 0);
     assert!(cache.exists("zero").await?);
     Ok(())
 }
@@ -21,7 +21,7 @@ pub async fn an_absent_counter_is_zero(subject: &Subject) -> Result<()> {
 pub async fn increment_adds_any_number(subject: &Subject) -> Result<()> {
     let cache = subject.cache()?;
     for (by, after) in [(1, 1), (10, 11), (-12, -1), (0, -1), (1, 0), (-9, -9), (99, 90), (-81, 9)] {
-        assert_eq!(cache.increment("key").by(by).await?, after);
+        assert_eq!(cache.increment("key", by).await?, after);
     }
     Ok(())
 }
@@ -30,7 +30,7 @@ pub async fn increment_adds_any_number(subject: &Subject) -> Result<()> {
 pub async fn a_counter_reads_back_as_a_value(subject: &Subject) -> Result<()> {
     let cache = subject.cache()?;
     for by in [7, -3, -10, 100] {
-        let after = cache.increment("key").by(by).await?;
+        let after = cache.increment("key", by).await?;
         assert_eq!(cache.get("key").await?, Some(json!(after)));
         assert_eq!(cache.get_many(["key"]).await?, [Some(json!(after))]);
     }
@@ -43,7 +43,7 @@ pub async fn a_number_that_was_set_counts_on(subject: &Subject) -> Result<()> {
     for number in [5, 0, -7, i64::MAX - 1, i64::MIN] {
         cache.set("key", json!(number)).await?;
         assert_eq!(cache.get("key").await?, Some(json!(number)));
-        assert_eq!(cache.increment("key").await?, number + 1);
+        assert_eq!(cache.increment("key", 1).await?, number + 1);
         assert_eq!(cache.get("key").await?, Some(json!(number + 1)));
     }
     Ok(())
@@ -56,8 +56,8 @@ pub async fn increment_keeps_the_ttl(subject: &Subject) -> Result<()> {
     cache.set("timed", json!(1)).ttl(grain * 2).await?;
     cache.set("permanent", json!(1)).await?;
     for key in ["timed", "permanent"] {
-        assert_eq!(cache.increment(key).ttl(grain * 50).await?, 2);
-        assert_eq!(cache.increment(key).ttl(grain).await?, 3);
+        assert_eq!(cache.increment(key, 1).ttl(grain * 50).await?, 2);
+        assert_eq!(cache.increment(key, 1).ttl(grain).await?, 3);
     }
     subject.advance(grain).await;
     assert_eq!(cache.get("timed").await?, Some(json!(3)));
@@ -71,8 +71,8 @@ pub async fn increment_keeps_the_ttl(subject: &Subject) -> Result<()> {
 /// The ttl of the call that creates a counter is the counter's; without one it is the cache's.
 pub async fn a_created_counter_takes_the_ttl(subject: &Subject) -> Result<()> {
     let cache = subject.builder().ttl(subject.grain() * 3).build()?;
-    cache.increment("call").ttl(subject.grain()).await?;
-    cache.increment("cache").await?;
+    cache.increment("call", 1).ttl(subject.grain()).await?;
+    cache.increment("cache", 1).await?;
     assert_eq!(cache.get_many(["call", "cache"]).await?, [Some(json!(1)), Some(json!(1))]);
     subject.advance(subject.grain()).await;
     assert_eq!(cache.get_many(["call", "cache"]).await?, [None, Some(json!(1))]);
@@ -84,9 +84,9 @@ pub async fn a_created_counter_takes_the_ttl(subject: &Subject) -> Result<()> {
 /// An expired counter is an absent one: it starts from zero and with its own ttl.
 pub async fn an_expired_counter_starts_again(subject: &Subject) -> Result<()> {
     let cache = subject.cache()?;
-    cache.increment("key").by(41).ttl(subject.grain()).await?;
+    cache.increment("key", 41).ttl(subject.grain()).await?;
     subject.advance(subject.grain()).await;
-    assert_eq!(cache.increment("key").await?, 1);
+    assert_eq!(cache.increment("key", 1).await?, 1);
     subject.advance(subject.grain() * 2).await;
     assert_eq!(cache.get("key").await?, Some(json!(1)));
     Ok(())
@@ -99,7 +99,7 @@ pub async fn what_is_no_number_is_refused_and_kept(subject: &Subject) -> Result<
         [json!("text"), json!("5"), json!(1.5), json!(true), Value::Null, json!([1]), json!({}), json!(u64::MAX)];
     for value in no_numbers {
         cache.set("key", value.clone()).await?;
-        let error = fails_as(ErrorKind::NotANumber, cache.increment("key").await);
+        let error = fails_as(ErrorKind::NotANumber, cache.increment("key", 1).await);
         assert_eq!(error.key(), Some("key"));
         assert_eq!(cache.get("key").await?, Some(value));
     }
@@ -111,9 +111,9 @@ pub async fn a_counter_stays_in_range(subject: &Subject) -> Result<()> {
     let cache = subject.cache()?;
     for (end, by) in [(i64::MAX, 1), (i64::MIN, -1), (i64::MAX, i64::MAX), (i64::MIN, i64::MIN)] {
         cache.set("key", json!(end)).await?;
-        fails_as(ErrorKind::Overflow, cache.increment("key").by(by).await);
+        fails_as(ErrorKind::Overflow, cache.increment("key", by).await);
         assert_eq!(cache.get("key").await?, Some(json!(end)));
-        assert_eq!(cache.increment("key").by(-by.signum()).await?, end - by.signum());
+        assert_eq!(cache.increment("key", -by.signum()).await?, end - by.signum());
     }
     Ok(())
 }
@@ -123,7 +123,7 @@ pub async fn concurrent_increments_are_all_counted(subject: &Subject) -> Result<
     let cache = subject.cache()?;
     let counting = concurrently(10, &cache, |cache, _| async move {
         for _ in 0..50 {
-            cache.increment("key").await?;
+            cache.increment("key", 1).await?;
         }
         Ok(())
     });

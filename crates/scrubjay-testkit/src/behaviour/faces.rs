@@ -96,7 +96,7 @@ async fn with_async(subject: &Subject) -> Result<Transcript> {
     let cache = subject.builder().namespace("async").build()?;
     macro_rules! say {
         (increment($key:expr, $by:expr)) => {
-            told(cache.increment($key).by($by).await)
+            told(cache.increment($key, $by).await)
         };
         (remaining_ttl($key:expr)) => {
             told(cache.ttl($key).await)

@@ -63,7 +63,7 @@ pub async fn every_verb_honours_the_namespace(subject: &Subject) -> Result<()> {
     cache.set_many([("set_many", json!(3))]).await?;
     let mut keys = vec!["set", "add", "set_many"];
     if capability.increment {
-        cache.increment("increment").by(4).await?;
+        cache.increment("increment", 4).await?;
         keys.push("increment");
     }
     if capability.compare_and_set {

@@ -77,8 +77,8 @@ async fn answers_as_if_empty(subject: &Subject) -> Result<()> {
     assert_eq!(cache.ttl("key").await?, Remaining::Absent);
     assert!(cache.add("key", json!(1)).await?);
     assert!(cache.add("key", json!(1)).await?, "what is not kept does not stand in the way");
-    assert_eq!(cache.increment("key").by(5).await?, 5);
-    assert_eq!(cache.increment("key").by(-2).await?, -2);
+    assert_eq!(cache.increment("key", 5).await?, 5);
+    assert_eq!(cache.increment("key", -2).await?, -2);
     assert!(!cache.expire("key", Duration::from_secs(1)).await?);
     let current = cache.get_for_update("key").await?;
     assert_eq!((current.value, &current.token), (None, &Token::Absent));
@@ -105,7 +105,7 @@ async fn increment_is_refused(subject: &Subject) -> Result<()> {
     let cache = subject.cache()?;
     cache.set("key", json!(1)).await?;
     for key in ["key", "absent"] {
-        fails_as(ErrorKind::Unsupported, cache.increment(key).await);
+        fails_as(ErrorKind::Unsupported, cache.increment(key, 1).await);
     }
     assert_eq!(cache.get_many(["key", "absent"]).await?, [Some(json!(1)), None]);
     Ok(())

@@ -8,7 +8,7 @@ use std::{
 use scrubjay::{
     Cache, KeyBuilder, Operation, Result,
     far::Token,
-    plugin::{Command, HitRatio, Outcome, Plugin},
+    plugin::{Command, Completion, HitRatio, Plugin},
 };
 use serde_json::{Value, json};
 
@@ -46,8 +46,8 @@ impl Plugin for Diary {
         self.write(Note::Before(command.operation, keys(command)));
     }
 
-    fn after(&self, command: &Command<'_>, outcome: &Outcome<'_>) {
-        self.write(Note::After(command.operation, keys(command), matches!(outcome, Outcome::Done { .. })));
+    fn after(&self, command: &Command<'_>, completion: &Completion<'_>) {
+        self.write(Note::After(command.operation, keys(command), matches!(completion, Completion::Done { .. })));
     }
 }
 
@@ -81,7 +81,7 @@ pub async fn plugins_see_every_command_in_order(subject: &Subject) -> Result<()>
     expect!(Expire["a"], cache.expire("a", Duration::ZERO).await);
     expect!(GetForUpdate["c"], cache.get_for_update("c").await);
     expect!(CompareAndSet["c"], cache.compare_and_set("c", json!(1), Token::Absent).await);
-    expect!(Increment["n"], cache.increment("n").await);
+    expect!(Increment["n"], cache.increment("n", 1).await);
     expect!(Delete["a"], cache.delete("a").await);
     expect!(DeleteMany ["a", "b"], cache.delete_many(["a", "b"]).await);
     expect!(Raw none, cache.raw(["no-such-command"]).await);

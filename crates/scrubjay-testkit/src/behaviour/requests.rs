@@ -19,7 +19,7 @@ pub async fn a_request_does_nothing_until_it_is_awaited(subject: &Subject) -> Re
     drop(cache.set("key", json!(1)));
     drop(cache.add("key", json!(1)));
     drop(cache.set_many([("key", json!(1))]));
-    drop(cache.increment("key"));
+    drop(cache.increment("key", 1));
     drop(cache.delete("stays"));
     drop(cache.delete_many(["stays"]));
     drop(cache.clear_server());

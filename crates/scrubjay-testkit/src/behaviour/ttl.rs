@@ -152,7 +152,7 @@ async fn refuse(subject: &Subject, ttl: Duration) -> Result<()> {
     fails_as(ErrorKind::InvalidTtl, cache.set("key", json!(1)).ttl(ttl).await);
     fails_as(ErrorKind::InvalidTtl, cache.set_many([("key", json!(1))]).ttl(ttl).await);
     fails_as(ErrorKind::InvalidTtl, cache.add("key", json!(1)).ttl(ttl).await);
-    fails_as(ErrorKind::InvalidTtl, cache.increment("key").ttl(ttl).await);
+    fails_as(ErrorKind::InvalidTtl, cache.increment("key", 1).ttl(ttl).await);
     fails_as(ErrorKind::InvalidTtl, cache.expire("key", ttl).await);
     fails_as(ErrorKind::InvalidTtl, cache.compare_and_set("key", json!(1), Token::Absent).ttl(ttl).await);
     assert_eq!(cache.get("key").await?, None);

@@ -22,8 +22,28 @@ use tokio::{
 
 use crate::{Error, Result};
 
+/// What a far call is run by.
+pub(super) enum Driver {
+    /// The calling thread, for a future that needs no runtime.
+    Thread,
+    /// A runtime of the calling thread, or the helper's inside of one.
+    Runtime,
+    /// The helper's runtime.
+    Helper,
+}
+
+impl Driver {
+    pub(super) fn run<T>(self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        match self {
+            Self::Thread => park(future),
+            Self::Runtime => run(future),
+            Self::Helper => run_beside(future),
+        }
+    }
+}
+
 /// Runs a future that needs no runtime: the calling thread polls, and parks in between.
-pub(super) fn park<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+fn park<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let mut future = std::pin::pin!(future);
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
@@ -53,7 +73,7 @@ pub(super) fn run<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 /// Runs a future that needs a runtime, and may start one itself: with the helper's, which is not entered but at hand.
-pub(super) fn run_beside<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+fn run_beside<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let helper = helper()?;
     let _sockets_are_the_helpers = helper.enter();
     // The task around us has a budget that is only filled up when it yields, which it cannot while we park.

@@ -2,12 +2,15 @@
 
 use std::{fmt, mem, time::Duration};
 
-use super::{Cache, drive};
-use crate::{Key, Result, Ttl, lock};
+use super::{
+    Cache, With,
+    drive::{self, Driver},
+};
+use crate::{Key, Result, Ttl, engine, lock};
 
 /// Locking.
 impl<V: Clone + Send + Sync + 'static> Cache<V> {
-    /// As [`Cache::lock`](crate::Cache::lock), waiting no longer than `within`.
+    /// As [`Cache::lock`](crate::Cache::lock): waits until the lock is free, or as long as [`With::within`] says.
     ///
     /// ```
     /// use std::time::Duration;
@@ -15,19 +18,34 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     ///
     /// # fn main() -> scrubjay::Result<()> {
     /// let cache = Cache::<String>::memory().blocking();
-    /// let guard = cache.lock("import", Duration::from_secs(30), Duration::from_secs(5))?;
+    /// let guard = cache.with().within(Duration::from_secs(5)).lock("import", Duration::from_secs(30))?;
     /// assert!(guard.release()?);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn lock<'a>(&'a self, key: impl Into<Key<'a>>, hold: Duration, within: Duration) -> Result<Guard> {
-        let guard = drive::run(self.0.lock(key, hold).within(within).acquire())?;
-        Ok(Guard(Some(guard)))
+    pub fn lock<'a>(&'a self, key: impl Into<Key<'a>>, hold: Duration) -> Result<Guard> {
+        self.with().lock(key, hold)
     }
 
     /// As [`Cache::optimistic_lock`](crate::Cache::optimistic_lock).
     pub fn optimistic_lock<'a>(&'a self, key: impl Into<Key<'a>>) -> Result<OptimisticLock<'a, V>> {
-        drive::run(self.0.optimistic_lock(key)).map(OptimisticLock)
+        self.with().optimistic_lock(key)
+    }
+}
+
+/// Locking.
+impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
+    /// As [`Cache::lock`](crate::Cache::lock).
+    pub fn lock(self, key: impl Into<Key<'a>>, hold: Duration) -> Result<Guard> {
+        let patience = self.patience;
+        let guard = self.run_by(engine::Lock::new(key.into(), hold, patience), |_| Driver::Runtime)?;
+        Ok(Guard(Some(guard)))
+    }
+
+    /// As [`Cache::optimistic_lock`](crate::Cache::optimistic_lock).
+    pub fn optimistic_lock(self, key: impl Into<Key<'a>>) -> Result<OptimisticLock<'a, V>> {
+        let Self { engine, options, .. } = self;
+        drive::run(lock::ReadForChange::new(engine, key.into(), options).read()).map(OptimisticLock)
     }
 }
 

@@ -6,14 +6,15 @@
 mod drive;
 mod lock;
 
+use self::drive::Driver;
 pub use self::lock::{Guard, OptimisticLock};
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
 use crate::{
     CacheInfo, Counter, Current, Key, Load, Lookup, Outcome, Policy, Remaining, Result, Ttl,
-    engine::{self, Choices, Command, Engine, Options},
+    engine::{self, Choices, Command, Engine, Loading, Options},
     far::{Reply, Token},
     load::{BatchBlocking, PlainBlocking, Reading, ToldBlocking, Writing},
     plugin::Plugin,
@@ -40,7 +41,8 @@ pub struct Cache<V>(crate::Cache<V>);
 pub struct With<'a, V> {
     engine: &'a Engine<V>,
     options: Options<'a>,
-    loading: Choices<'a>,
+    loading: Choices,
+    patience: Option<Duration>,
 }
 
 impl<V> Cache<V> {
@@ -59,7 +61,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// The verbs of an async cache, without async.
     #[cfg(feature = "macros")]
     pub(crate) fn of(cache: &crate::Cache<V>) -> With<'_, V> {
-        With { engine: cache.engine(), options: Options::default(), loading: Choices::default() }
+        With::new(cache.engine())
     }
 
     /// The same cache with async.
@@ -71,7 +73,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// Chooses options for one call.
     #[inline]
     pub fn with(&self) -> With<'_, V> {
-        With { engine: self.0.engine(), options: Options::default(), loading: Choices::default() }
+        With::new(self.0.engine())
     }
 
     /// As [`Cache::ttl`](crate::Cache::ttl).
@@ -111,6 +113,11 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 }
 
 impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
+    #[inline]
+    fn new(engine: &'a Engine<V>) -> Self {
+        Self { engine, options: Options::default(), loading: Choices::default(), patience: None }
+    }
+
     /// Uses `namespace` instead of the cache's; an empty one means none.
     pub fn namespace(mut self, namespace: &'a str) -> Self {
         self.options.namespace = Some(namespace);
@@ -130,7 +137,7 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     }
 
     /// Uses `policy` for this call. A verb that loads nothing ignores it, and the three options below.
-    pub fn policy(mut self, policy: &'a Policy) -> Self {
+    pub fn policy(mut self, policy: Policy) -> Self {
         self.loading.policy = Some(policy);
         self
     }
@@ -153,23 +160,34 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
         self
     }
 
+    /// Waits no longer than this for a [lock](Self::lock); zero tries once. Without it the wait has no end but the lock.
+    pub fn within(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
     /// The verb `ttl`, whose name the option has here: as [`Cache::ttl`](crate::Cache::ttl).
     pub fn remaining_ttl(self, key: impl Into<Key<'a>>) -> Result<Remaining> {
         self.run(engine::ReadTtl { key: key.into() })
     }
 
     #[inline]
-    fn run<C: Command<V>>(self, mut command: C) -> Result<C::Output> {
+    fn run<C: Command<V>>(self, command: C) -> Result<C::Output> {
+        self.run_by(command, |engine| match engine.capability() {
+            Some(capability) if capability.needs_runtime => Driver::Runtime,
+            _ => Driver::Thread,
+        })
+    }
+
+    /// Runs `command`, whose far part is driven by what `driver` says.
+    #[inline]
+    fn run_by<C: Command<V>>(self, mut command: C, driver: impl FnOnce(&Engine<V>) -> Driver) -> Result<C::Output> {
         let Self { engine, options, .. } = self;
         let mut observation = None;
         if let Some(answer) = engine.try_near(&mut command, &options, &mut observation).transpose() {
             return answer;
         }
-        let answer = engine.finish(command, options, observation);
-        match engine.capability() {
-            Some(capability) if capability.needs_runtime => drive::run(answer),
-            _ => drive::park(answer),
-        }
+        driver(engine).run(engine.finish(command, options, observation))
     }
 }
 
@@ -201,12 +219,13 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     }
 
     /// As [`Cache::get_or_load_many`](crate::Cache::get_or_load_many), with a loader that is not async.
-    pub fn get_or_load_many<'a, E>(
+    pub fn get_or_load_many<'a, Pairs, E>(
         &'a self,
         keys: impl IntoIterator<Item = impl Into<Key<'a>>>,
-        loader: impl FnMut(Vec<String>) -> Result<HashMap<String, V>, E> + Send,
+        loader: impl FnMut(Vec<String>) -> Result<Pairs, E> + Send,
     ) -> Result<Vec<Option<V>>>
     where
+        Pairs: IntoIterator<Item = (String, V)>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         self.with().get_or_load_many(keys, loader)
@@ -220,9 +239,7 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let command = self.loading.choose(engine::GetOrLoad::new(key.into(), PlainBlocking(loader)));
-        let timed = command.needs_timer(&self.engine.policy);
-        self.load(command, timed)
+        self.load(engine::GetOrLoad::new(key.into(), PlainBlocking(loader)))
     }
 
     /// As [`Cache::get_or_load_with`](crate::Cache::get_or_load_with), with a loader that is not async.
@@ -234,43 +251,35 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let command = self.loading.choose(engine::GetOrLoad::new(key.into(), ToldBlocking(loader)));
-        let timed = command.needs_timer(&self.engine.policy);
-        self.load(command, timed)
+        self.load(engine::GetOrLoad::new(key.into(), ToldBlocking(loader)))
     }
 
     /// As [`Cache::get_or_load_many`](crate::Cache::get_or_load_many), with a loader that is not async.
-    pub fn get_or_load_many<E>(
+    pub fn get_or_load_many<Pairs, E>(
         self,
         keys: impl IntoIterator<Item = impl Into<Key<'a>>>,
-        loader: impl FnMut(Vec<String>) -> Result<HashMap<String, V>, E> + Send,
+        loader: impl FnMut(Vec<String>) -> Result<Pairs, E> + Send,
     ) -> Result<Vec<Option<V>>>
     where
+        Pairs: IntoIterator<Item = (String, V)>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let keys = keys.into_iter().map(Into::into).collect();
-        let command = engine::GetOrLoadMany::new(keys, BatchBlocking(loader)).choosing(self.loading);
-        let timed = command.needs_timer(&self.engine.policy);
-        self.load(command, timed)
+        self.load(engine::GetOrLoadMany::new(keys, BatchBlocking(loader)))
     }
 
     /// The loader must not run inside a runtime, where it could not start one itself: the sockets and timers that a load needs
     /// are the helper's.
     #[inline]
-    fn load<C: Command<V>>(self, mut command: C, timed: bool) -> Result<C::Output> {
-        let Self { engine, options, .. } = self;
-        let mut observation = None;
-        if let Some(answer) = engine.try_near(&mut command, &options, &mut observation).transpose() {
-            return answer;
-        }
-        let answer = engine.finish(command, options, observation);
-        match engine.capability() {
-            Some(capability) if capability.needs_runtime => drive::run_beside(answer),
+    fn load<C: Command<V> + Loading>(self, command: C) -> Result<C::Output> {
+        let choices = self.loading;
+        self.run_by(command.choosing(choices), |engine| match engine.capability() {
+            Some(capability) if capability.needs_runtime => Driver::Helper,
             // A lease is renewed by a task, which the runtime that this thread keeps from running must not be asked to run.
-            Some(_) if drive::is_inside_runtime() => drive::run_beside(answer),
-            _ if timed => drive::run_beside(answer),
-            _ => drive::park(answer),
-        }
+            Some(_) if drive::is_inside_runtime() => Driver::Helper,
+            _ if choices.over(engine.policy).needs_timer() => Driver::Helper,
+            _ => Driver::Thread,
+        })
     }
 }
 
@@ -285,6 +294,9 @@ macro_rules! verbs {
         impl<V: Clone + Send + Sync + 'static> Cache<V> {
             $(
                 $(#[doc = $doc])+
+                ///
+                /// # Errors
+                /// As there; those [of every verb](crate::Cache#errors-of-every-verb) beside.
                 #[inline]
                 pub fn $verb<'a>(&'a self, $($name: $type),*) -> Result<$output>
                 $(where $where_type: $where_bound)?
@@ -297,6 +309,9 @@ macro_rules! verbs {
         impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
             $(
                 $(#[doc = $doc])+
+                ///
+                /// # Errors
+                /// As there; those [of every verb](crate::Cache#errors-of-every-verb) beside.
                 #[inline]
                 pub fn $verb(self, $($name: $type),*) -> Result<$output>
                 $(where $where_type: $where_bound)?
@@ -342,7 +357,7 @@ verbs! {
         engine::CompareAndSet::new(key.into(), value, token)
     }
 
-    /// As [`Cache::increment`](crate::Cache::increment), by `by`.
+    /// As [`Cache::increment`](crate::Cache::increment).
     fn increment(key: impl Into<Key<'a>>, by: i64) -> i64 where V: Counter {
         engine::Increment::new(key.into(), by)
     }

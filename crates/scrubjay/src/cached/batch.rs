@@ -190,7 +190,7 @@ where
                 request = request.namespace(namespace);
             }
             if let Some(policy) = policy {
-                request = request.policy(policy);
+                request = request.policy(*policy);
             }
             let answer = request.await;
             match answer {
@@ -249,7 +249,7 @@ where
                 with = with.namespace(namespace);
             }
             if let Some(policy) = policy {
-                with = with.policy(policy);
+                with = with.policy(*policy);
             }
             match with.get_or_load_many(ids.iter().map(|(key, _)| key), load) {
                 Ok(values) => match A::close(Some(map(ids, values))) {

@@ -345,7 +345,7 @@ where
             request = request.namespace(namespace);
         }
         if let Some(policy) = target.policy {
-            request = request.policy(policy);
+            request = request.policy(*policy);
         }
         if target.reading == Reading::Anew {
             request = request.force_refresh();
@@ -435,7 +435,7 @@ where
         };
         let mut with = target.with();
         if let Some(policy) = target.policy {
-            with = with.policy(policy);
+            with = with.policy(*policy);
         }
         if target.reading == Reading::Anew {
             with = with.force_refresh();

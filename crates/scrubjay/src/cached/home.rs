@@ -28,13 +28,13 @@ impl Place {
     /// therefore a cache for each type that functions return; a store is one for all.
     fn find<V: Clone + Send + Sync + 'static>(self, codecs: Codecs<V>) -> Result<Cache<V>> {
         match self {
-            Self::Default if caches::config(caches::DEFAULT)?.has_near() => {
-                self.typed(|| Ok(Builder::from_recipe(caches::config(caches::DEFAULT)?).codecs(codecs)))
+            Self::Default if caches::recipe(caches::DEFAULT)?.has_near() => {
+                self.typed(|| Ok(Builder::from_recipe(caches::recipe(caches::DEFAULT)?).codecs(codecs)))
             }
             Self::Default => caches::get_with(caches::DEFAULT, codecs),
             Self::Alias(alias) => match caches::get_with(alias, codecs) {
                 Err(error) if error.kind() == ErrorKind::WrongType => {
-                    self.typed(|| Ok(Builder::from_recipe(caches::config(alias)?).codecs(codecs)))
+                    self.typed(|| Ok(Builder::from_recipe(caches::recipe(alias)?).codecs(codecs)))
                 }
                 found => found,
             },

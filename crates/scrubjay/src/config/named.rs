@@ -98,14 +98,14 @@ impl Config {
             Ok(recipe) => Ok((alias, recipe)),
             Err(error) => Err(Error::config(format!("alias `{alias}`")).with_source(error)),
         });
-        recipes.collect::<Result<_>>().map(|recipes| Self { recipes, policy: Policy::default() })
+        recipes.collect::<Result<_>>().map(|recipes| Self { recipes, policy: Policy::new() })
     }
 }
 
 impl<A: Into<String>> FromIterator<(A, Recipe)> for Config {
     fn from_iter<I: IntoIterator<Item = (A, Recipe)>>(recipes: I) -> Self {
         let recipes = recipes.into_iter().map(|(alias, recipe)| (alias.into(), recipe)).collect();
-        Self { recipes, policy: Policy::default() }
+        Self { recipes, policy: Policy::new() }
     }
 }
 
@@ -131,7 +131,7 @@ impl From<Recipe> for Alias {
 
 static ALIASES: LazyLock<Mutex<BTreeMap<String, Alias>>> = LazyLock::new(|| Mutex::new(unconfigured()));
 
-static POLICY: Mutex<Policy> = Mutex::new(Policy::UNDECIDED);
+static POLICY: Mutex<Policy> = Mutex::new(Policy::new());
 
 /// The policy of caches that say nothing of their own.
 pub(crate) fn policy() -> Policy {
@@ -215,27 +215,24 @@ pub fn create<V>(alias: &str) -> Result<Builder<V>>
 where
     V: Clone + Send + Sync + 'static + Serialize + DeserializeOwned,
 {
-    Ok(Builder::from_recipe(config(alias)?).codecs(Codecs::serde()))
+    create_with(alias, Codecs::serde())
+}
+
+/// As [`create`], for types without serde: `codecs` says which serializers they can have.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_with<V: Clone + Send + Sync + 'static>(alias: &str, codecs: Codecs<V>) -> Result<Builder<V>> {
+    Ok(Builder::from_recipe(recipe(alias)?).codecs(codecs))
 }
 
 /// A copy of that alias's recipe.
 ///
 /// # Errors
 /// [`ErrorKind::Config`] for an unknown alias, listing the known ones.
-pub fn config(alias: &str) -> Result<Recipe> {
+pub fn recipe(alias: &str) -> Result<Recipe> {
     let aliases = ALIASES.lock();
     aliases.get(alias).map(|entry| entry.recipe.clone()).ok_or_else(|| unknown(alias, &aliases))
-}
-
-/// `explicit` if it is given, else the cache of the alias `default`, which is memory until it is configured.
-///
-/// # Errors
-/// As [`get`].
-pub fn resolve<V>(explicit: Option<&Cache<V>>) -> Result<Cache<V>>
-where
-    V: Clone + Send + Sync + 'static + Serialize + DeserializeOwned,
-{
-    explicit.map_or_else(|| get(DEFAULT), |cache| Ok(cache.clone()))
 }
 
 /// What is known of an alias for one type of value.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::seconds;
 use crate::{Error, Parameters, Result, Ttl, ttl::parse_duration};
 
 /// How [`get_or_load`](crate::Cache::get_or_load) and `#[cached]` load, and how long they may serve what they loaded.
@@ -16,10 +17,11 @@ use crate::{Error, Parameters, Result, Ttl, ttl::parse_duration};
 /// use std::time::Duration;
 /// use scrubjay::Policy;
 ///
-/// let policy = Policy { grace: Some(Duration::from_secs(60)), ..Policy::default() };
-/// let patient = Policy { load_timeout: Some(Duration::from_secs(5)), ..Policy::default() };
-/// assert_eq!(patient.over(&policy).grace, policy.grace);
+/// let policy = Policy::new().grace(Duration::from_secs(60)).soft_timeout(Duration::from_millis(50));
+/// let patient = Policy::new().load_timeout(Duration::from_secs(5));
+/// assert_eq!(patient.over(policy).grace, Some(Duration::from_secs(60)));
 /// ```
+#[must_use = "a policy does nothing until a cache or a call is given it"]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Policy {
@@ -77,31 +79,85 @@ pub enum OnFailure {
     Fail,
 }
 
-/// The back-off of a policy that does not say.
-const BACK_OFF: Duration = Duration::from_secs(10);
-/// The lease of a policy that does not say.
-const LEASE: Duration = Duration::from_secs(2);
-/// The detached loads of a policy that does not say.
-const DETACHED_LOADS: u32 = 64;
-
 impl Policy {
-    /// Every field unset: the value of `Default`, as a constant.
-    pub const UNDECIDED: Self = Self {
-        grace: None,
-        soft_timeout: None,
-        load_timeout: None,
-        back_off: None,
-        early_refresh: None,
-        jitter: None,
-        negative_ttl: None,
-        lease: None,
-        on_failure: None,
-        detached_loads: None,
-    };
+    /// A policy with every field unset, to chain setters on.
+    pub const fn new() -> Self {
+        Self {
+            grace: None,
+            soft_timeout: None,
+            load_timeout: None,
+            back_off: None,
+            early_refresh: None,
+            jitter: None,
+            negative_ttl: None,
+            lease: None,
+            on_failure: None,
+            detached_loads: None,
+        }
+    }
+
+    /// Sets the field [`grace`](field@Self::grace).
+    pub const fn grace(mut self, grace: Duration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+
+    /// Sets the field [`soft_timeout`](field@Self::soft_timeout).
+    pub const fn soft_timeout(mut self, soft_timeout: Duration) -> Self {
+        self.soft_timeout = Some(soft_timeout);
+        self
+    }
+
+    /// Sets the field [`load_timeout`](field@Self::load_timeout).
+    pub const fn load_timeout(mut self, load_timeout: Duration) -> Self {
+        self.load_timeout = Some(load_timeout);
+        self
+    }
+
+    /// Sets the field [`back_off`](field@Self::back_off).
+    pub const fn back_off(mut self, back_off: Duration) -> Self {
+        self.back_off = Some(back_off);
+        self
+    }
+
+    /// Sets the field [`early_refresh`](field@Self::early_refresh).
+    pub const fn early_refresh(mut self, early_refresh: f64) -> Self {
+        self.early_refresh = Some(early_refresh);
+        self
+    }
+
+    /// Sets the field [`jitter`](field@Self::jitter).
+    pub const fn jitter(mut self, jitter: f64) -> Self {
+        self.jitter = Some(jitter);
+        self
+    }
+
+    /// Sets the field [`negative_ttl`](field@Self::negative_ttl).
+    pub const fn negative_ttl(mut self, negative_ttl: Duration) -> Self {
+        self.negative_ttl = Some(negative_ttl);
+        self
+    }
+
+    /// Sets the field [`lease`](field@Self::lease).
+    pub const fn lease(mut self, lease: Lease) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+
+    /// Sets the field [`on_failure`](field@Self::on_failure).
+    pub const fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.on_failure = Some(on_failure);
+        self
+    }
+
+    /// Sets the field [`detached_loads`](field@Self::detached_loads).
+    pub const fn detached_loads(mut self, detached_loads: u32) -> Self {
+        self.detached_loads = Some(detached_loads);
+        self
+    }
 
     /// This policy, with its unset fields taken from `under`.
-    #[must_use]
-    pub fn over(self, under: &Self) -> Self {
+    pub fn over(self, under: Self) -> Self {
         Self {
             grace: self.grace.or(under.grace),
             soft_timeout: self.soft_timeout.or(under.soft_timeout),
@@ -125,7 +181,7 @@ impl Policy {
         if self.early_refresh.is_some_and(|beta| !(0.0..=100.0).contains(&beta)) {
             return wrong("early-refresh", "a number from 0 (never) to 100 is expected, 1 for most");
         }
-        if self.soft_timeout.is_some() && self.grace() == Duration::ZERO {
+        if self.soft_timeout.is_some() && self.grace.unwrap_or_default().is_zero() {
             return wrong("soft-timeout", "it serves stale values, which are kept only with `grace`");
         }
         if let (Some(soft), Some(hard)) = (self.soft_timeout, self.load_timeout)
@@ -179,40 +235,6 @@ impl Policy {
         };
         Ok(policy)
     }
-
-    pub(crate) fn grace(&self) -> Duration {
-        self.grace.unwrap_or_default()
-    }
-
-    pub(crate) fn back_off(&self) -> Duration {
-        self.back_off.unwrap_or(BACK_OFF)
-    }
-
-    pub(crate) fn lease(&self) -> Lease {
-        self.lease.unwrap_or(Lease::For(LEASE))
-    }
-
-    pub(crate) fn on_failure(&self) -> OnFailure {
-        self.on_failure.unwrap_or_default()
-    }
-
-    pub(crate) fn detached_loads(&self) -> u32 {
-        self.detached_loads.unwrap_or(DETACHED_LOADS)
-    }
-
-    pub(crate) fn refreshes_early(&self) -> bool {
-        self.early_refresh.is_some_and(|beta| beta > 0.0)
-    }
-
-    /// The first field, if there is one, by which entries have more to tell than their value.
-    pub(crate) fn field_that_needs_more_than_values(&self) -> Option<&'static str> {
-        let fields = [
-            ("grace", !self.grace().is_zero()),
-            ("negative-ttl", self.negative_ttl.is_some_and(|ttl| !ttl.is_zero())),
-            ("early-refresh", self.refreshes_early()),
-        ];
-        fields.into_iter().find_map(|(field, needs)| needs.then_some(field))
-    }
 }
 
 impl TryFrom<String> for Lease {
@@ -237,55 +259,20 @@ impl From<Lease> for String {
     }
 }
 
-/// Durations as text with a unit, read as options are: `"500ms"`, `"10s"`, or a number of seconds.
-mod seconds {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer, de};
-
-    use super::parse_duration;
-
-    pub(super) fn text(duration: Duration) -> String {
-        format!("{}s", duration.as_secs_f64())
-    }
-
-    #[expect(clippy::ref_option, reason = "serde asks for it")]
-    pub(super) fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-        match duration {
-            Some(duration) => serializer.serialize_some(&text(*duration)),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Given {
-            Seconds(f64),
-            Text(String),
-        }
-        match Option::<Given>::deserialize(deserializer)? {
-            None => Ok(None),
-            Some(Given::Seconds(seconds)) => Duration::try_from_secs_f64(seconds).map(Some).map_err(de::Error::custom),
-            Some(Given::Text(text)) => parse_duration(&text).map(Some).map_err(de::Error::custom),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
     fn survives_serde_and_tells_what_is_wrong() {
-        let policy = Policy {
-            grace: Some(Duration::from_secs(60)),
-            soft_timeout: Some(Duration::from_millis(50)),
-            jitter: Some(0.05),
-            lease: Some(Lease::For(Duration::from_millis(1500))),
-            on_failure: Some(OnFailure::Fail),
-            ..Policy::default()
-        };
+        let policy = Policy::new()
+            .grace(Duration::from_secs(60))
+            .soft_timeout(Duration::from_millis(50))
+            .jitter(0.05)
+            .lease(Lease::For(Duration::from_millis(1500)))
+            .on_failure(OnFailure::Fail);
         let text = serde_json::to_string(&policy).unwrap();
         assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), policy, "{text}");
         policy.validate().unwrap();
@@ -294,16 +281,38 @@ mod tests {
     }
 
     #[test]
-    fn incoherent_values_name_their_field() {
-        let second = Some(Duration::from_secs(1));
+    fn each_setter_sets_its_field_and_no_other() {
+        let (second, lease) = (Duration::from_secs(1), Lease::For(Duration::from_secs(2)));
         let cases = [
-            ("jitter", Policy { jitter: Some(1.5), ..Policy::default() }),
-            ("early-refresh", Policy { early_refresh: Some(-1.0), ..Policy::default() }),
-            ("soft-timeout", Policy { soft_timeout: second, ..Policy::default() }),
-            ("soft-timeout", Policy { soft_timeout: second, load_timeout: second, grace: second, ..Policy::default() }),
-            ("load-timeout", Policy { load_timeout: Some(Duration::ZERO), ..Policy::default() }),
-            ("negative-ttl", Policy { negative_ttl: Some(Duration::MAX), ..Policy::default() }),
-            ("lease", Policy { lease: Some(Lease::For(Duration::ZERO)), ..Policy::default() }),
+            ("grace", Policy::new().grace(second)),
+            ("soft-timeout", Policy::new().soft_timeout(second)),
+            ("load-timeout", Policy::new().load_timeout(second)),
+            ("back-off", Policy::new().back_off(second)),
+            ("early-refresh", Policy::new().early_refresh(1.0)),
+            ("jitter", Policy::new().jitter(0.5)),
+            ("negative-ttl", Policy::new().negative_ttl(second)),
+            ("lease", Policy::new().lease(lease)),
+            ("on-failure", Policy::new().on_failure(OnFailure::Fail)),
+            ("detached-loads", Policy::new().detached_loads(1)),
+        ];
+        for (field, policy) in cases {
+            let Value::Object(fields) = serde_json::to_value(policy).unwrap() else { panic!("a policy is an object") };
+            let set: Vec<_> = fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name).collect();
+            assert_eq!(set, [field]);
+        }
+    }
+
+    #[test]
+    fn incoherent_values_name_their_field() {
+        let second = Duration::from_secs(1);
+        let cases = [
+            ("jitter", Policy::new().jitter(1.5)),
+            ("early-refresh", Policy::new().early_refresh(-1.0)),
+            ("soft-timeout", Policy::new().soft_timeout(second)),
+            ("soft-timeout", Policy::new().soft_timeout(second).load_timeout(second).grace(second)),
+            ("load-timeout", Policy::new().load_timeout(Duration::ZERO)),
+            ("negative-ttl", Policy::new().negative_ttl(Duration::MAX)),
+            ("lease", Policy::new().lease(Lease::For(Duration::ZERO))),
         ];
         for (field, policy) in cases {
             let error = policy.validate().unwrap_err().to_string();

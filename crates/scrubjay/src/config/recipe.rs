@@ -106,7 +106,7 @@ impl Recipe {
             typed_serializer: None,
             namespace: String::new(),
             ttl: Ttl::Never,
-            policy: Policy::default(),
+            policy: Policy::new(),
             wire: Wire::default(),
             layout: KeyLayout::default(),
             key_builder: None,
@@ -299,13 +299,18 @@ impl Recipe {
         self
     }
 
+    /// Whether a cache made of this recipe keeps bytes in a store.
+    pub(crate) fn has_far(&self) -> bool {
+        let serialized = self.serializer.is_some() || self.typed_serializer.is_some();
+        self.store.is_some() || self.config.scheme != "memory" || serialized
+    }
+
     /// Whether a cache made of this recipe keeps live values.
     pub(crate) fn has_near(&self) -> bool {
-        let serialized = self.serializer.is_some() || self.typed_serializer.is_some();
         match self.near {
             Some(NearChoice::None) => false,
             Some(_) => true,
-            None => self.store.is_none() && self.config.scheme == "memory" && !serialized,
+            None => !self.has_far(),
         }
     }
 

@@ -35,7 +35,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for CompareAndSet<'_, V> {
         let _fence = engine.loads.fence(key);
         match &self.token {
             Token::Absent => Ok(Some(near.memory.add(key, value, ttl))),
-            Token::Version(version) => Ok(Some(near.memory.compare_and_set(key, *version, value, ttl))),
+            Token::Version(version) => Ok(Some(near.memory.compare_and_set(key, value, ttl, *version))),
             Token::Value(_) => Err(Error::unsupported("this token was read from another cache")),
         }
     }

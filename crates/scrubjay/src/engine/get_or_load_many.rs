@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Choices, Command, Engine, Expiring, Options, Request, Source, command::several_keys};
+use super::{Choices, Command, Engine, Expiring, Loading, Options, Source, command::several_keys};
 use crate::{
-    Key, Operation, Policy, Result,
+    Key, Operation, Result,
     load::{BatchLoader, Plan, Reading, fly_many},
     plugin::Reads,
 };
@@ -15,7 +15,7 @@ pub struct GetOrLoadMany<'a, V, L> {
     keys: Vec<Key<'a>>,
     values: Vec<Option<V>>,
     loader: Option<L>,
-    choices: Choices<'a>,
+    choices: Choices,
     reads: Reads,
 }
 
@@ -23,27 +23,15 @@ impl<'a, V, L> GetOrLoadMany<'a, V, L> {
     pub(crate) fn new(keys: Vec<Key<'a>>, loader: L) -> Self {
         Self { keys, values: Vec::new(), loader: Some(loader), choices: Choices::default(), reads: Reads::default() }
     }
-
-    /// The same, with these choices.
-    pub(crate) fn choosing(self, choices: Choices<'a>) -> Self {
-        Self { choices, ..self }
-    }
-
-    /// Whether it may have to wait with a timer, in a cache of `policy`.
-    pub(crate) fn needs_timer(&self, policy: &Policy) -> bool {
-        self.choices.need_timer(policy)
-    }
-}
-
-/// What one call of `get_or_load_many` may choose.
-impl<'a, V: Clone + Send + Sync + 'static, L: BatchLoader<V>> Request<'a, V, GetOrLoadMany<'a, V, L>> {
-    /// Uses `policy` for this call; the cache's policy applies where it leaves a field unset.
-    pub fn policy(self, policy: &'a Policy) -> Self {
-        self.map(|command| command.choices.policy = Some(policy))
-    }
 }
 
 impl<V, L> Expiring for GetOrLoadMany<'_, V, L> {}
+
+impl<V, L> Loading for GetOrLoadMany<'_, V, L> {
+    fn choices(&mut self) -> &mut Choices {
+        &mut self.choices
+    }
+}
 
 impl<V: Clone + Send + Sync + 'static, L: BatchLoader<V>> Command<V> for GetOrLoadMany<'_, V, L> {
     type Output = Vec<Option<V>>;
@@ -64,8 +52,7 @@ impl<V: Clone + Send + Sync + 'static, L: BatchLoader<V>> Command<V> for GetOrLo
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Self::Output> {
         let mut values = std::mem::take(&mut self.values);
         let Some(loader) = self.loader.take() else { return Ok(values) };
-        let policy = self.choices.policy.map_or(engine.policy, |own| own.over(&engine.policy));
-        engine.check(&policy)?;
+        let policy = engine.policy_of(&self.choices)?;
         let (namespace, ttl) = (engine.namespace(options), options.ttl.unwrap_or(engine.ttl));
         ttl.lifetime()?;
         let timeout = options.timeout.unwrap_or(engine.timeout);
@@ -75,6 +62,9 @@ impl<V: Clone + Send + Sync + 'static, L: BatchLoader<V>> Command<V> for GetOrLo
         let mut plans = Vec::new();
         for (key, _) in self.keys.iter().zip(&values).filter(|(_, value)| value.is_none()) {
             places.entry(key.as_str()).or_insert_with(|| {
+                if self.choices.reading == Reading::Nowhere {
+                    engine.loads.flights.void(engine.near_key(engine.qualify(key, options)).pair());
+                }
                 let plan = Plan::new(namespace, key.as_str(), ttl, timeout, policy);
                 plans.push(plan.choosing(self.choices.reading, self.choices.writing, false));
                 plans.len() - 1

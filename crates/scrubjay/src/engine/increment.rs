@@ -18,10 +18,6 @@ impl<'a> Increment<'a> {
     pub(crate) fn new(key: Key<'a>, by: i64) -> Self {
         Self { key, by }
     }
-
-    pub(crate) fn set_by(&mut self, by: i64) {
-        self.by = by;
-    }
 }
 
 impl Expiring for Increment<'_> {}
@@ -83,7 +79,7 @@ fn increment<V: Counter + Clone + Send + Sync + 'static>(
         let value = V::from_count(after).ok_or_else(overflow)?;
         let written = match held {
             None => memory.add(key, value, ttl),
-            Some(held) => memory.compare_and_set(key, held.version, value, held.ttl),
+            Some(held) => memory.compare_and_set(key, value, held.ttl, held.version),
         };
         if written {
             return Ok(after);

@@ -1,14 +1,9 @@
-//! `lookup` and `get_for_update`: a value with what is known of it.
+//! `lookup`: a value with what is known of it, or why there is none.
 
 use std::time::Duration;
 
 use super::{Command, Engine, Options, command::single_key, tiers::Received};
-use crate::{
-    Error, Key, Operation, Result,
-    far::{Token, Want},
-    near::Standing,
-    plugin::Reads,
-};
+use crate::{Error, Key, Operation, Result, far::Want, near::Standing, plugin::Reads};
 
 /// What is known about a key.
 #[derive(Clone, Debug)]
@@ -70,33 +65,6 @@ pub enum MissReason {
     Absent,
     /// There are bytes that the serializer cannot decode into this type. They are counted, and the next `set` overwrites them.
     Undecodable(Error),
-}
-
-/// A value, and the token with which [`compare_and_set`](crate::Cache::compare_and_set) detects a change.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Current<V> {
-    /// The value; `None` if there is none, or it cannot be decoded.
-    pub value: Option<V>,
-    /// What the entry was when it was read.
-    pub token: Token,
-}
-
-impl Reads {
-    /// What reading one key came to.
-    pub(crate) fn of(source: Option<Source>) -> Self {
-        let mut reads = Self::default();
-        reads.add(source);
-        reads
-    }
-
-    pub(crate) fn add(&mut self, source: Option<Source>) {
-        match source {
-            Some(Source::Near) => self.near_hits += 1,
-            Some(Source::Far) => self.far_hits += 1,
-            None => self.misses += 1,
-        }
-    }
 }
 
 /// Reads `key` in the far tier and fills the near one, if no write came between.
@@ -164,57 +132,6 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for LookupKey<'_> {
             self.source = Some(*source);
         }
         Ok(found)
-    }
-
-    fn reads(&self) -> Option<Reads> {
-        Some(Reads::of(self.source))
-    }
-}
-
-/// The command of [`Cache::get_for_update`](crate::Cache::get_for_update).
-#[derive(Debug)]
-pub struct GetForUpdate<'a> {
-    key: Key<'a>,
-    source: Option<Source>,
-}
-
-impl<'a> GetForUpdate<'a> {
-    pub(crate) fn new(key: Key<'a>) -> Self {
-        Self { key, source: None }
-    }
-}
-
-impl<V: Clone + Send + Sync + 'static> Command<V> for GetForUpdate<'_> {
-    type Output = Current<V>;
-    const OPERATION: Operation = Operation::GetForUpdate;
-    single_key!();
-
-    fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<Self::Output>> {
-        let (Some(near), None) = (&engine.near, &engine.far) else { return Ok(None) };
-        Ok(Some(match near.memory.read(engine.qualify(&self.key, options)) {
-            Some(held) => {
-                self.source = Some(Source::Near);
-                Current { value: Some(held.value), token: Token::Version(held.version) }
-            }
-            None => Current { value: None, token: Token::Absent },
-        }))
-    }
-
-    async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Self::Output> {
-        let absent = Current { value: None, token: Token::Absent };
-        let Some(far) = &engine.far else { return Ok(absent) };
-        if !far.capability.compare_and_set {
-            return Err(far.store.info().unsupported(Operation::GetForUpdate));
-        }
-        let key = engine.qualify(&self.key, options);
-        let wire = engine.layout.wire(key);
-        let call = engine.call(Operation::GetForUpdate, options);
-        let found = far.store.get(call, &[&*wire], Want::VALUE_AND_TOKEN).await?.pop().flatten();
-        let Some(mut found) = found else { return Ok(absent) };
-        let token = found.token.take().ok_or_else(|| far.store.info().unsupported(Operation::GetForUpdate))?;
-        let value = engine.receive(far, key, &found, None).fresh();
-        self.source = value.is_some().then_some(Source::Far);
-        Ok(Current { value, token })
     }
 
     fn reads(&self) -> Option<Reads> {

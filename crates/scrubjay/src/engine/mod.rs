@@ -6,6 +6,7 @@
 
 mod add;
 mod clear;
+mod close;
 mod command;
 mod compare_and_set;
 mod counter;
@@ -13,11 +14,14 @@ mod delete;
 mod exists;
 mod expire;
 mod get;
+mod get_for_update;
 mod get_many;
 mod get_or_load;
 mod get_or_load_many;
 mod increment;
 mod inspect;
+mod loading;
+mod lock;
 mod lookup;
 mod raw;
 mod request;
@@ -35,18 +39,22 @@ use std::{
 pub(crate) use self::{
     add::Add,
     clear::{Clear, ClearServer},
+    close::Close,
     command::{Command, Expiring, Options},
     compare_and_set::CompareAndSet,
     delete::{Delete, DeleteMany},
     exists::Exists,
     expire::Expire,
     get::Get,
+    get_for_update::GetForUpdate,
     get_many::GetMany,
-    get_or_load::{Choices, GetOrLoad},
+    get_or_load::GetOrLoad,
     get_or_load_many::GetOrLoadMany,
     increment::Increment,
-    lookup::{GetForUpdate, LookupKey},
-    raw::{Close, Raw},
+    loading::{Choices, Loading},
+    lock::Lock,
+    lookup::LookupKey,
+    raw::Raw,
     set::Set,
     set_many::SetMany,
     tiers::{Far, Near, Received},
@@ -54,11 +62,13 @@ pub(crate) use self::{
 };
 pub use self::{
     counter::Counter,
-    lookup::{Current, Lookup, MissReason, Source},
+    get_for_update::Current,
+    lookup::{Lookup, MissReason, Source},
     request::Request,
 };
 use crate::{
     Clock, Error, Key, KeyBuilder, KeyLayout, Memory, Operation, Policy, QualifiedKey, Result, Ttl,
+    config::EffectivePolicy,
     far::{Call, Capability},
     load::Loads,
     plugin::{self, Observation, Plugins},
@@ -117,7 +127,6 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
     /// A cache of these tiers, with every default.
     pub(crate) fn new(near: Option<Memory<V>>, far: Option<Far<V>>) -> Self {
         let clock = near.as_ref().map_or_else(Clock::default, |memory| memory.clock().clone());
-        let policy = Policy::default();
         Self {
             near: near.map(|memory| Near { memory, ttl: DEFAULT_NEAR_TTL }),
             far,
@@ -128,9 +137,9 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
             timeout: DEFAULT_TIMEOUT,
             plugins: Plugins::default(),
             undecodable: Arc::default(),
-            loads: Arc::new(Loads::new(policy.detached_loads())),
+            loads: Arc::new(Loads::new(EffectivePolicy::from(Policy::new()).detached_loads())),
             bare: false,
-            policy,
+            policy: Policy::new(),
             clock,
         }
     }
@@ -143,20 +152,6 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
             _ => return Err(Error::config("option `near-ttl`: it bounds a near tier before a far one; give both")),
         }
         Ok(())
-    }
-
-    /// Checks that `policy` can be meant, and that the far tier can keep what it asks for.
-    pub(crate) fn check(&self, policy: &Policy) -> Result<()> {
-        policy.validate()?;
-        let (Some(far), Some(field)) = (&self.far, policy.field_that_needs_more_than_values()) else { return Ok(()) };
-        let why = if self.bare {
-            "it is kept in an envelope, which `wire=bare` switches off"
-        } else if !far.capability.expire {
-            "this store does not tell how long an entry still lives"
-        } else {
-            return Ok(());
-        };
-        Err(Error::config(format!("option `{field}`: {why}")))
     }
 
     /// The synchronous part of a command, which every face runs first: the answer, or nothing and what is needed to
@@ -189,8 +184,8 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         let answer = command.near(self, options).map_err(|error| describe(error, command));
         if !matches!(answer, Ok(None)) {
             let command_told = told(given.as_deref().unwrap_or(command.keys()), C::OPERATION, namespace, options);
-            let outcome = plugin::Outcome::of(&answer, command.reads(), Plugins::took(started));
-            self.plugins.after(&command_told, &outcome);
+            let completion = plugin::Completion::of(&answer, command.reads(), Plugins::took(started));
+            self.plugins.after(&command_told, &completion);
         } else if !self.plugins.is_empty() {
             *observation = Some(Observation {
                 plugins: &self.plugins,

@@ -1,4 +1,4 @@
-//! `raw` and `close`: the far tier itself, without namespace, serializer or key layout.
+//! `raw`: a command of the store, without namespace, serializer or key layout.
 
 use bytes::Bytes;
 
@@ -27,26 +27,5 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Raw {
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Reply> {
         let Some(far) = &engine.far else { return Ok(Reply::Nil) };
         far.store.raw(engine.call(Operation::Raw, options), &self.words).await
-    }
-}
-
-/// The command of [`Cache::close`](crate::Cache::close).
-#[derive(Debug)]
-pub struct Close;
-
-impl<V: Clone + Send + Sync + 'static> Command<V> for Close {
-    type Output = ();
-    const OPERATION: Operation = Operation::Close;
-    no_keys!();
-
-    fn near(&mut self, engine: &Engine<V>, _: &Options<'_>) -> Result<Option<()>> {
-        Ok(engine.far.is_none().then_some(()))
-    }
-
-    async fn far(&mut self, engine: &Engine<V>, _: &Options<'_>) -> Result<()> {
-        match &engine.far {
-            Some(far) => far.store.close().await,
-            None => Ok(()),
-        }
     }
 }

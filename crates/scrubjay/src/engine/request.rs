@@ -32,18 +32,22 @@ enum State<'a, C, T> {
 
 impl<'a, V, C: Command<V>> Request<'a, V, C> {
     pub(crate) fn new(engine: &'a Engine<V>, command: C) -> Self {
-        Self { engine, state: State::Ready { command, options: Options::default() } }
+        Self::with_options(engine, command, Options::default())
+    }
+
+    pub(crate) fn with_options(engine: &'a Engine<V>, command: C, options: Options<'a>) -> Self {
+        Self { engine, state: State::Ready { command, options } }
     }
 
     /// Uses `namespace` instead of the cache's; an empty one means none.
     pub fn namespace(mut self, namespace: &'a str) -> Self {
-        self.with_options(|options| options.namespace = Some(namespace));
+        self.change_options(|options| options.namespace = Some(namespace));
         self
     }
 
     /// Sets the timeout of the far tier for this call, instead of the cache's timeout.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.with_options(|options| options.timeout = Some(timeout));
+        self.change_options(|options| options.timeout = Some(timeout));
         self
     }
 
@@ -52,7 +56,7 @@ impl<'a, V, C: Command<V>> Request<'a, V, C> {
     where
         C: Expiring,
     {
-        self.with_options(|options| options.ttl = Some(ttl.into()));
+        self.change_options(|options| options.ttl = Some(ttl.into()));
         self
     }
 
@@ -72,7 +76,7 @@ impl<'a, V, C: Command<V>> Request<'a, V, C> {
         Request { engine: self.engine, state }
     }
 
-    fn with_options(&mut self, change: impl FnOnce(&mut Options<'a>)) {
+    fn change_options(&mut self, change: impl FnOnce(&mut Options<'a>)) {
         if let State::Ready { options, .. } = &mut self.state {
             change(options);
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::{Operation, clock};
+use crate::{Operation, clock, ttl::A_HUNDRED_YEARS};
 
 /// One call to a store: the cache command, and its deadline.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ impl Call {
     pub fn new(operation: Operation, timeout: Duration) -> Self {
         let now = clock::now();
         // A timeout beyond what the clock can tell is as good as a hundred years.
-        let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(100 * 365 * 24 * 60 * 60));
+        let deadline = now.checked_add(timeout).unwrap_or(now + A_HUNDRED_YEARS);
         Self { operation, deadline }
     }
 

@@ -48,7 +48,7 @@ impl MemoryStore {
             let value = Bytes::from(after.to_string());
             let written = match held {
                 None => self.0.add(change.key, value, change.ttl),
-                Some(held) => self.0.compare_and_set(change.key, held.version, value, held.ttl),
+                Some(held) => self.0.compare_and_set(change.key, value, held.ttl, held.version),
             };
             if written {
                 return Ok(after);
@@ -105,7 +105,7 @@ impl Store for MemoryStore {
     async fn compare_and_set(&self, call: Call, item: &Item<'_>, token: &Token) -> Result<bool> {
         match token {
             Token::Absent => self.add(call, item).await,
-            Token::Version(version) => Ok(self.0.compare_and_set(item.key, *version, item.value.clone(), item.ttl)),
+            Token::Version(version) => Ok(self.0.compare_and_set(item.key, item.value.clone(), item.ttl, *version)),
             Token::Value(_) => Err(self.info().unsupported(Operation::CompareAndSet)),
         }
     }

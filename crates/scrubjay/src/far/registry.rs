@@ -13,6 +13,10 @@ use crate::{
     url::{Host, Secret, Url},
 };
 
+/// More connections than this help nobody.
+#[cfg(any(feature = "redis", feature = "memcached"))]
+const LARGEST_POOL: usize = 256;
+
 /// What a scheme's factory builds a store from: the parts of a URL, or the same by setters.
 ///
 /// ```
@@ -35,7 +39,8 @@ pub struct StoreConfig {
     pub user: Option<String>,
     /// The password.
     pub password: Option<Secret>,
-    /// How long a call may take that does not say so itself; `None` for the default of a second.
+    /// The timeout of the cache around the store, `None` for the default of a second. Each call brings its own deadline; this is
+    /// for what a store does beside calls, as connecting.
     pub timeout: Option<Duration>,
     /// The store's own options. A factory takes those that it knows.
     pub parameters: Parameters,
@@ -84,13 +89,6 @@ impl StoreConfig {
         self
     }
 
-    /// How long a call may take that does not say so itself.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
     /// Sets one of the store's own options (`pool`, `max-entries`), as in a URL's query.
     #[must_use]
     pub fn option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -114,6 +112,16 @@ impl StoreConfig {
         let layers = self.parameters.take_text("layers").unwrap_or_default();
         let store = factory(self)?;
         layer::stack(&layers, &mut self.parameters, store)
+    }
+
+    /// Takes the option `pool`: how many connections the store is to have, one if it does not say.
+    #[cfg(any(feature = "redis", feature = "memcached"))]
+    pub(crate) fn take_pool(&mut self) -> Result<usize> {
+        let pool = self.parameters.take("pool", "a number of connections, 1 to 256")?.unwrap_or(1);
+        if (1..=LARGEST_POOL).contains(&pool) {
+            return Ok(pool);
+        }
+        Err(Error::config(format!("option `pool`: expected 1 to {LARGEST_POOL} connections, found {pool}")))
     }
 
     /// Refuses what means nothing to a store in this process.

@@ -8,25 +8,35 @@ use super::{
 };
 use crate::{Error, ErrorKind, Result};
 
+/// What keeps loaders to those of this file.
+mod sealed {
+    pub trait Sealed {}
+}
+
+use self::sealed::Sealed;
+
 /// A function that loads a value. Sealed: users meet it only as the parameter of a [`GetOrLoad`](crate::requests::GetOrLoad).
-pub trait Loader<V>: Sized + Send {
+pub trait Loader<V>: Sealed + Sized + Send {
     /// What the caller gets.
     type Output: Send;
 
     /// Whether it keeps its thread until it is done.
+    #[doc(hidden)]
     const BLOCKS: bool;
 
     /// Calls the function.
+    #[doc(hidden)]
     fn load(self, key: &str, stale: Option<V>) -> impl Future<Output = Result<Outcome<V>>> + Send;
 
     /// What the caller gets for a value, or for the knowledge that there is none.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] where the caller expects a value.
+    #[doc(hidden)]
     fn output(value: Option<V>) -> Result<Self::Output>;
 
-    #[doc(hidden)]
     /// Where the load runs: in its caller, unless a loader knows better.
+    #[doc(hidden)]
     fn conduct(self, journey: Journey<'_, V>) -> impl Future<Output = Flown<V>> + Send
     where
         V: Clone + Send + Sync + 'static,
@@ -41,6 +51,8 @@ pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// A loader that returns a value: `|| async { Ok(value) }`.
 #[derive(Debug)]
 pub struct Plain<F>(pub(crate) F);
+
+impl<F> Sealed for Plain<F> {}
 
 impl<V, F, Fut, E> Loader<V> for Plain<F>
 where
@@ -67,6 +79,8 @@ where
 #[derive(Debug)]
 pub struct Told<F>(pub(crate) F);
 
+impl<F> Sealed for Told<F> {}
+
 impl<V, F, Fut, E> Loader<V> for Told<F>
 where
     V: Send + 'static,
@@ -91,6 +105,8 @@ where
 #[derive(Debug)]
 pub(crate) struct PlainBlocking<F>(pub(crate) F);
 
+impl<F> Sealed for PlainBlocking<F> {}
+
 impl<V, F, E> Loader<V> for PlainBlocking<F>
 where
     V: Send + 'static,
@@ -112,6 +128,8 @@ where
 /// As [`Told`], without async.
 #[derive(Debug)]
 pub(crate) struct ToldBlocking<F>(pub(crate) F);
+
+impl<F> Sealed for ToldBlocking<F> {}
 
 impl<V, F, E> Loader<V> for ToldBlocking<F>
 where
@@ -135,6 +153,8 @@ where
 #[derive(Debug)]
 pub struct Spawned<L>(pub(crate) L);
 
+impl<L> Sealed for Spawned<L> {}
+
 impl<V, L: Loader<V> + 'static> Loader<V> for Spawned<L> {
     type Output = L::Output;
     const BLOCKS: bool = L::BLOCKS;
@@ -157,30 +177,35 @@ impl<V, L: Loader<V> + 'static> Loader<V> for Spawned<L> {
 
 /// A function that loads several values. Sealed: users meet it only as the parameter of a
 /// [`GetOrLoadMany`](crate::requests::GetOrLoadMany).
-pub trait BatchLoader<V>: Send {
+pub trait BatchLoader<V>: Sealed + Send {
     /// Whether it keeps its thread until it is done.
+    #[doc(hidden)]
     const BLOCKS: bool;
 
     /// Calls the function.
+    #[doc(hidden)]
     fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send;
 }
 
-/// A loader that gets keys and returns their values: `|keys| async { Ok(values) }`.
+/// A loader that gets keys and returns those that it finds with their values, as pairs: `|keys| async { Ok(pairs) }`.
 #[derive(Debug)]
 pub struct Batch<F>(pub(crate) F);
 
-impl<V, F, Fut, E> BatchLoader<V> for Batch<F>
+impl<F> Sealed for Batch<F> {}
+
+impl<V, F, Fut, Pairs, E> BatchLoader<V> for Batch<F>
 where
     V: Send,
     F: FnMut(Vec<String>) -> Fut + Send,
-    Fut: Future<Output = Result<HashMap<String, V>, E>> + Send,
+    Fut: Future<Output = Result<Pairs, E>> + Send,
+    Pairs: IntoIterator<Item = (String, V)>,
     E: Into<Cause>,
 {
     const BLOCKS: bool = false;
 
     fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send {
         let loading = (self.0)(keys);
-        async { loading.await.map_err(Error::load) }
+        async { collected(loading.await) }
     }
 }
 
@@ -188,21 +213,26 @@ where
 #[derive(Debug)]
 pub(crate) struct BatchBlocking<F>(pub(crate) F);
 
-impl<V, F, E> BatchLoader<V> for BatchBlocking<F>
+impl<F> Sealed for BatchBlocking<F> {}
+
+impl<V, F, Pairs, E> BatchLoader<V> for BatchBlocking<F>
 where
     V: Send,
-    F: FnMut(Vec<String>) -> Result<HashMap<String, V>, E> + Send,
+    F: FnMut(Vec<String>) -> Result<Pairs, E> + Send,
+    Pairs: IntoIterator<Item = (String, V)>,
     E: Into<Cause>,
 {
     const BLOCKS: bool = true;
 
     fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send {
-        future::ready((self.0)(keys).map_err(Error::load))
+        future::ready(collected((self.0)(keys)))
     }
 }
 
 /// One key of a batch, loaded by itself.
 pub(super) struct Single<'l, L>(pub(super) &'l mut L);
+
+impl<L> Sealed for Single<'_, L> {}
 
 impl<V: Send + 'static, L: BatchLoader<V>> Loader<V> for Single<'_, L> {
     type Output = Option<V>;
@@ -220,6 +250,10 @@ impl<V: Send + 'static, L: BatchLoader<V>> Loader<V> for Single<'_, L> {
 
 fn stored<V, E: Into<Cause>>(result: Result<V, E>) -> Result<Outcome<V>> {
     result.map(Outcome::Store).map_err(Error::load)
+}
+
+fn collected<V, E: Into<Cause>>(pairs: Result<impl IntoIterator<Item = (String, V)>, E>) -> Result<HashMap<String, V>> {
+    pairs.map(|pairs| pairs.into_iter().collect()).map_err(Error::load)
 }
 
 fn expect<V>(value: Option<V>) -> Result<V> {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::flights::FlightId;
-use crate::{Error, ErrorKind, Policy, QualifiedKey, Ttl, clock};
+use crate::{Error, ErrorKind, QualifiedKey, Ttl, clock, config::EffectivePolicy};
 
 /// What a call of `get_or_load` wants.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub(crate) struct Plan {
     pub(super) key: String,
     pub(super) ttl: Ttl,
     pub(super) timeout: Duration,
-    pub(super) policy: Policy,
+    pub(super) policy: EffectivePolicy,
     pub(super) reading: Reading,
     pub(super) writing: Writing,
     /// Whether a fresh value is to be loaded anew, because its time is nearly over.
@@ -44,7 +44,7 @@ pub(crate) enum Writing {
 }
 
 impl Plan {
-    pub(crate) fn new(namespace: &str, key: &str, ttl: Ttl, timeout: Duration, policy: Policy) -> Self {
+    pub(crate) fn new(namespace: &str, key: &str, ttl: Ttl, timeout: Duration, policy: EffectivePolicy) -> Self {
         let deadline = policy.load_timeout.and_then(|timeout| clock::now().checked_add(timeout));
         Self {
             namespace: namespace.to_owned(),

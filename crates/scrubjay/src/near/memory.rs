@@ -112,6 +112,11 @@ impl<V> Memory<V> {
         self.0.capacity
     }
 
+    /// Whether [`capacity`](Self::capacity) is a weight, and not a number of entries.
+    pub(crate) fn is_weighed(&self) -> bool {
+        self.0.weigher.is_some()
+    }
+
     /// The clock that deadlines are read from.
     #[must_use]
     pub fn clock(&self) -> &Clock {
@@ -184,13 +189,14 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
         self.claim(key, value, ttl).is_some()
     }
 
-    /// Stores `value` under `key` if the live entry there still has `version`. Returns whether it did.
+    /// Stores `value` under `key` for `ttl`, `None` for no deadline, if the live entry there still has `version`. Returns whether
+    /// it did.
     pub fn compare_and_set<'k>(
         &self,
         key: impl Into<QualifiedKey<'k>>,
-        version: u64,
         value: V,
         ttl: Option<Duration>,
+        version: u64,
     ) -> bool {
         self.put(key.into(), value, self.deadline(ttl), &Condition::Version(version)).is_some()
     }

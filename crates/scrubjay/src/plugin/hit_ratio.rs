@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Command, Outcome, Plugin};
+use super::{Command, Completion, Plugin};
 
 /// Counts how many keys that were read were found, and in which tier.
 ///
@@ -67,8 +67,8 @@ impl Plugin for HitRatio {
         "hit-ratio"
     }
 
-    fn after(&self, _: &Command<'_>, outcome: &Outcome<'_>) {
-        if let Outcome::Done { reads: Some(reads), .. } = outcome {
+    fn after(&self, _: &Command<'_>, completion: &Completion<'_>) {
+        if let Completion::Done { reads: Some(reads), .. } = completion {
             self.near_hits.fetch_add(reads.near_hits, Ordering::Relaxed);
             self.far_hits.fetch_add(reads.far_hits, Ordering::Relaxed);
             self.misses.fetch_add(reads.misses, Ordering::Relaxed);

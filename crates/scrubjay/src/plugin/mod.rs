@@ -1,7 +1,7 @@
 //! Plugins: observers of whole cache commands, near hits included.
 //!
 //! A plugin's [`before`](Plugin::before) runs when a command starts, its [`after`](Plugin::after) when the command has ended,
-//! in the order in which the plugins were added. Locks are not commands: plugins do not see them.
+//! in the order in which the plugins were added.
 
 mod hit_ratio;
 mod plugins;
@@ -23,7 +23,7 @@ pub(crate) use self::{
     plugins::{Observation, Plugins},
     registry::by_name,
 };
-use crate::{Error, Key, Operation, Ttl};
+use crate::{Error, Key, Operation, Source, Ttl};
 
 /// Observes cache commands. Both hooks do nothing unless written.
 ///
@@ -33,7 +33,7 @@ use crate::{Error, Key, Operation, Ttl};
 ///
 /// ```
 /// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
-/// use scrubjay::{Cache, plugin::{Command, Outcome, Plugin}};
+/// use scrubjay::{Cache, plugin::{Command, Completion, Plugin}};
 ///
 /// #[derive(Default)]
 /// struct Writes(AtomicUsize);
@@ -43,8 +43,8 @@ use crate::{Error, Key, Operation, Ttl};
 ///         "writes"
 ///     }
 ///
-///     fn after(&self, command: &Command<'_>, outcome: &Outcome<'_>) {
-///         if command.operation == scrubjay::Operation::Set && matches!(outcome, Outcome::Done { .. }) {
+///     fn after(&self, command: &Command<'_>, completion: &Completion<'_>) {
+///         if command.operation == scrubjay::Operation::Set && matches!(completion, Completion::Done { .. }) {
 ///             self.0.fetch_add(1, Ordering::Relaxed);
 ///         }
 ///     }
@@ -66,9 +66,9 @@ pub trait Plugin: Any + Send + Sync {
     fn before(&self, _command: &Command<'_>) {}
 
     /// Called when the command has ended. For every `before` there is one `after`, whatever happened.
-    fn after(&self, _command: &Command<'_>, _outcome: &Outcome<'_>) {}
+    fn after(&self, _command: &Command<'_>, _outcome: &Completion<'_>) {}
 
-    /// Whether this plugin reads [`Outcome`]'s `took`. The clock is read only if some plugin returns `true`.
+    /// Whether this plugin reads [`Completion`]'s `took`. The clock is read only if some plugin returns `true`.
     fn measures_time(&self) -> bool {
         false
     }
@@ -91,7 +91,7 @@ pub struct Command<'a> {
 /// How a command ended. `took` is the time since `before`; it is measured if a plugin [asks for it](Plugin::measures_time).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Outcome<'a> {
+pub enum Completion<'a> {
     /// It was carried out.
     Done {
         /// What was found, for a command that reads values.
@@ -113,7 +113,7 @@ pub enum Outcome<'a> {
     },
 }
 
-impl<'a> Outcome<'a> {
+impl<'a> Completion<'a> {
     /// How a command ended that was not cancelled.
     pub(crate) fn of<T>(answer: &'a Result<T, Error>, reads: Option<Reads>, took: Option<Duration>) -> Self {
         match answer {
@@ -123,7 +123,7 @@ impl<'a> Outcome<'a> {
     }
 }
 
-impl Outcome<'_> {
+impl Completion<'_> {
     /// How long the command took, if some plugin asks.
     #[must_use]
     pub fn took(&self) -> Option<Duration> {
@@ -143,4 +143,21 @@ pub struct Reads {
     pub far_hits: u64,
     /// Not found, or not decodable.
     pub misses: u64,
+}
+
+impl Reads {
+    /// What reading one key came to.
+    pub(crate) fn of(source: Option<Source>) -> Self {
+        let mut reads = Self::default();
+        reads.add(source);
+        reads
+    }
+
+    pub(crate) fn add(&mut self, source: Option<Source>) {
+        match source {
+            Some(Source::Near) => self.near_hits += 1,
+            Some(Source::Far) => self.far_hits += 1,
+            None => self.misses += 1,
+        }
+    }
 }

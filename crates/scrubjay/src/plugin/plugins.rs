@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Command, Outcome, Plugin, Reads};
+use super::{Command, Completion, Plugin, Reads};
 use crate::{Error, Key, Operation, Ttl, clock};
 
 /// The plugins of one cache, in their order.
@@ -53,8 +53,8 @@ impl Plugins {
     }
 
     /// Tells every plugin that `command` has ended.
-    pub(crate) fn after(&self, command: &Command<'_>, outcome: &Outcome<'_>) {
-        self.list.iter().for_each(|plugin| plugin.after(command, outcome));
+    pub(crate) fn after(&self, command: &Command<'_>, completion: &Completion<'_>) {
+        self.list.iter().for_each(|plugin| plugin.after(command, completion));
     }
 }
 
@@ -73,20 +73,20 @@ pub(crate) struct Observation<'a> {
 impl Observation<'_> {
     /// Tells the plugins how the command ended.
     pub(crate) fn end<T>(mut self, answer: &Result<T, Error>, reads: Option<Reads>) {
-        self.tell(&Outcome::of(answer, reads, Plugins::took(self.started)));
+        self.tell(&Completion::of(answer, reads, Plugins::took(self.started)));
         self.ended = true;
     }
 
-    fn tell(&self, outcome: &Outcome<'_>) {
+    fn tell(&self, completion: &Completion<'_>) {
         let command = Command { operation: self.operation, namespace: self.namespace, keys: &self.keys, ttl: self.ttl };
-        self.plugins.after(&command, outcome);
+        self.plugins.after(&command, completion);
     }
 }
 
 impl Drop for Observation<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.tell(&Outcome::Cancelled { took: Plugins::took(self.started) });
+            self.tell(&Completion::Cancelled { took: Plugins::took(self.started) });
         }
     }
 }

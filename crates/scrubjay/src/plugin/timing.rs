@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use parking_lot::Mutex;
 
-use super::{Command, Outcome, Plugin};
+use super::{Command, Completion, Plugin};
 use crate::Operation;
 
 /// Measures how long each command takes: count, minimum, maximum, mean and percentiles, failed commands included.
@@ -54,8 +54,8 @@ impl Plugin for Timing {
         "timing"
     }
 
-    fn after(&self, command: &Command<'_>, outcome: &Outcome<'_>) {
-        if let Some(took) = outcome.took() {
+    fn after(&self, command: &Command<'_>, completion: &Completion<'_>) {
+        if let Some(took) = completion.took() {
             self.0.lock().entry(command.operation).or_default().record(took);
         }
     }

@@ -1,6 +1,6 @@
 //! Reports every command to `tracing`.
 
-use super::{Command, Outcome, Plugin};
+use super::{Command, Completion, Plugin};
 
 /// An event at debug level for every command: its name, how many keys, how it ended and how long it took. Never a key or
 /// a value.
@@ -12,10 +12,10 @@ impl Plugin for Trace {
         "tracing"
     }
 
-    fn after(&self, command: &Command<'_>, outcome: &Outcome<'_>) {
-        let (operation, keys, took) = (command.operation.name(), command.keys.len(), outcome.took());
-        match outcome {
-            Outcome::Done { reads: Some(reads), .. } => {
+    fn after(&self, command: &Command<'_>, completion: &Completion<'_>) {
+        let (operation, keys, took) = (command.operation.name(), command.keys.len(), completion.took());
+        match completion {
+            Completion::Done { reads: Some(reads), .. } => {
                 tracing::debug!(
                     target: "scrubjay",
                     operation,
@@ -27,11 +27,11 @@ impl Plugin for Trace {
                     "done"
                 );
             }
-            Outcome::Done { .. } => tracing::debug!(target: "scrubjay", operation, keys, ?took, "done"),
-            Outcome::Failed { error, .. } => {
+            Completion::Done { .. } => tracing::debug!(target: "scrubjay", operation, keys, ?took, "done"),
+            Completion::Failed { error, .. } => {
                 tracing::debug!(target: "scrubjay", operation, keys, kind = ?error.kind(), ?took, "failed");
             }
-            Outcome::Cancelled { .. } => tracing::debug!(target: "scrubjay", operation, keys, ?took, "cancelled"),
+            Completion::Cancelled { .. } => tracing::debug!(target: "scrubjay", operation, keys, ?took, "cancelled"),
         }
     }
 

@@ -4,7 +4,11 @@ use std::{any::type_name, fmt, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Chain, Json, MAX_DECOMPRESSED, Null, Raw, Serializer, Text, Transform, null, registry};
+use super::{
+    Chain, Json, MAX_DECOMPRESSED, Null, Raw, Serializer, Text, Transform,
+    names::{Names, unknown},
+    null, registry,
+};
 use crate::{Error, Parameters, Result};
 
 /// The serializers that can be chosen by name for values of type `V`.
@@ -121,80 +125,6 @@ impl<V> fmt::Debug for Codecs<V> {
     }
 }
 
-/// A name that comes with the library, whether or not this build has it.
-struct BuiltIn {
-    name: &'static str,
-    alias: Option<&'static str>,
-    is_transform: bool,
-    compiled: bool,
-}
-
-const BUILT_IN: [BuiltIn; 9] = [
-    BuiltIn { name: "json", alias: None, is_transform: false, compiled: true },
-    BuiltIn { name: "msgpack", alias: None, is_transform: false, compiled: cfg!(feature = "msgpack") },
-    BuiltIn { name: "pickle", alias: None, is_transform: false, compiled: cfg!(feature = "pickle") },
-    BuiltIn { name: "text", alias: None, is_transform: false, compiled: true },
-    BuiltIn { name: "postcard", alias: None, is_transform: false, compiled: cfg!(feature = "postcard") },
-    BuiltIn { name: "null", alias: Some("noop"), is_transform: false, compiled: true },
-    BuiltIn { name: "zlib", alias: None, is_transform: true, compiled: cfg!(feature = "zlib") },
-    BuiltIn { name: "zstd", alias: Some("zstandard"), is_transform: true, compiled: cfg!(feature = "zstd") },
-    BuiltIn { name: "lz4", alias: None, is_transform: true, compiled: cfg!(feature = "lz4") },
-];
-
-/// Whether `name` comes with the library, so that nobody else may have it.
-pub(super) fn is_built_in(name: &str) -> bool {
-    built_in(name).is_some()
-}
-
-fn built_in(name: &str) -> Option<&'static BuiltIn> {
-    BUILT_IN.iter().find(|known| known.name == name || known.alias == Some(name))
-}
-
-/// The names in a chain, sorted out: one format, then transforms.
-struct Names<'a> {
-    format: &'a str,
-    transforms: Vec<&'a str>,
-}
-
-impl<'a> Names<'a> {
-    fn parse(chain: &'a str) -> Result<Self> {
-        let mut format = None;
-        let mut transforms = Vec::new();
-        for name in chain.split('+') {
-            let (name, is_transform) = resolve(name, chain)?;
-            match (name, format, transforms.last()) {
-                _ if is_transform => transforms.push(name),
-                ("null", ..) => {}
-                (_, None, None) => format = Some(name),
-                (_, Some(first), _) => {
-                    return Err(misfit(chain, format_args!("`{first}` and `{name}` are both formats; keep one")));
-                }
-                (_, None, Some(last)) => {
-                    return Err(misfit(
-                        chain,
-                        format_args!("the format `{name}` cannot follow `{last}`; put it first"),
-                    ));
-                }
-            }
-        }
-        Ok(Self { format: format.unwrap_or("null"), transforms })
-    }
-}
-
-/// The name that `name` stands for, and whether it is a transform's.
-fn resolve<'a>(name: &'a str, chain: &str) -> Result<(&'a str, bool)> {
-    if name.is_empty() {
-        return Err(misfit(chain, format_args!("expected names joined by `+`, such as `json` or `json+zstd`")));
-    }
-    match built_in(name) {
-        Some(known) if known.compiled => Ok((known.name, known.is_transform)),
-        Some(BuiltIn { name, .. }) => Err(Error::config(format!(
-            "serializer `{name}`: not in this build; enable scrubjay's Cargo feature `{name}`"
-        ))),
-        None => registry::is_transform(name).map(|it_is| (name, it_is)).ok_or_else(|| unknown(name)),
-    }
-}
-
 fn transform(name: &str, parameters: &mut Parameters) -> Result<Arc<dyn Transform>> {
     #[cfg(any(feature = "zlib", feature = "zstd", feature = "lz4"))]
     use super::threshold::from_parameters as compressor;
@@ -207,17 +137,6 @@ fn transform(name: &str, parameters: &mut Parameters) -> Result<Arc<dyn Transfor
         "lz4" => compressor(super::Lz4, parameters),
         _ => registry::transform(name, parameters).unwrap_or_else(|| Err(unknown(name))),
     }
-}
-
-fn misfit(chain: &str, why: fmt::Arguments<'_>) -> Error {
-    Error::config(format!("serializer `{chain}`: {why}"))
-}
-
-fn unknown(name: &str) -> Error {
-    let mut known: Vec<String> =
-        BUILT_IN.iter().filter(|known| known.compiled).map(|known| known.name.into()).collect();
-    known.extend(registry::names());
-    Error::config(format!("unknown serializer `{name}`; known: {}", known.join(", ")))
 }
 
 fn not_raw<V>() -> Error {

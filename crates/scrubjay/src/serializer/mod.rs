@@ -18,6 +18,7 @@
 //!   decompresses more than a limit.
 //! - An error never shows the value.
 
+mod built_in;
 mod chain;
 mod codecs;
 #[cfg(any(feature = "lz4", feature = "zlib", feature = "zstd"))]
@@ -28,6 +29,7 @@ mod json;
 mod lz4;
 #[cfg(feature = "msgpack")]
 mod msgpack;
+mod names;
 mod nesting;
 mod null;
 #[cfg(feature = "pickle")]

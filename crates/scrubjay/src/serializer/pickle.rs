@@ -1,7 +1,9 @@
 //! Python's pickle, for plain data only.
 
 mod machine;
+mod opcodes;
 mod read;
+mod text;
 
 use std::borrow::Cow;
 

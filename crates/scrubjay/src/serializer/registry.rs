@@ -1,13 +1,16 @@
 //! Formats and transforms by names of one's own.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use bytes::Bytes;
-use parking_lot::RwLock;
 use serde::{Deserializer, Serialize, de::DeserializeOwned};
 
-use super::{Serializer, Transform, codecs::is_built_in, failure::Failure, nesting};
-use crate::{Error, Parameters, Result};
+use super::{Serializer, Transform, built_in::is_built_in, failure::Failure, nesting};
+use crate::{Error, Parameters, Result, registry::Registry};
 
 /// Registers a format under `name`, for every type with serde's traits.
 ///
@@ -47,7 +50,7 @@ pub fn register_format<F: Format>(
     factory: impl Fn(&mut Parameters) -> Result<F> + Send + Sync + 'static,
 ) -> Result<()> {
     let make = move |parameters: &mut Parameters| Ok(Box::new(factory(parameters)?) as Box<dyn Format>);
-    register(name.into(), Factory::Format(Arc::new(make)))
+    register(&name.into(), Factory::Format(Box::new(make)))
 }
 
 /// Registers a transform (a compressor, a cipher) under `name`.
@@ -63,7 +66,7 @@ pub fn register_transform<T: Transform>(
     factory: impl Fn(&mut Parameters) -> Result<T> + Send + Sync + 'static,
 ) -> Result<()> {
     let make = move |parameters: &mut Parameters| Ok(Arc::new(factory(parameters)?) as Arc<dyn Transform>);
-    register(name.into(), Factory::Transform(Arc::new(make)))
+    register(&name.into(), Factory::Transform(Box::new(make)))
 }
 
 /// A format written once for every type: it sees values only through serde.
@@ -150,56 +153,45 @@ impl<V: Serialize + DeserializeOwned> Serializer<V> for Named {
 
 /// The registered format `name`, made anew; none if no format has that name.
 pub(super) fn format(name: &str, parameters: &mut Parameters) -> Option<Result<Named>> {
-    let Factory::Format(make) = find(name)? else { return None };
+    let Factory::Format(make) = &*REGISTERED.get(name)? else { return None };
     Some(make(parameters).map(|format| Named { name: name.to_owned(), format }))
 }
 
 /// The registered transform `name`, made anew; none if no transform has that name.
 pub(super) fn transform(name: &str, parameters: &mut Parameters) -> Option<Result<Arc<dyn Transform>>> {
-    let Factory::Transform(make) = find(name)? else { return None };
+    let Factory::Transform(make) = &*REGISTERED.get(name)? else { return None };
     Some(make(parameters))
 }
 
 /// Whether the registered `name` is a transform; none if nothing is registered by that name.
 pub(super) fn is_transform(name: &str) -> Option<bool> {
-    find(name).map(|factory| matches!(factory, Factory::Transform(_)))
+    REGISTERED.get(name).map(|factory| matches!(*factory, Factory::Transform(_)))
 }
 
 /// Every registered name, in order.
 pub(super) fn names() -> Vec<String> {
-    REGISTERED.read().keys().cloned().collect()
+    REGISTERED.names()
 }
 
-#[derive(Clone)]
 enum Factory {
     Format(Make<Box<dyn Format>>),
     Transform(Make<Arc<dyn Transform>>),
 }
 
-type Make<T> = Arc<dyn Fn(&mut Parameters) -> Result<T> + Send + Sync>;
+type Make<T> = Box<dyn Fn(&mut Parameters) -> Result<T> + Send + Sync>;
 
-static REGISTERED: RwLock<BTreeMap<String, Factory>> = RwLock::new(BTreeMap::new());
+static REGISTERED: LazyLock<Registry<Factory>> = LazyLock::new(|| Registry::new("serializer", []));
 
-/// A copy of the factory, so that the lock is free when it runs.
-fn find(name: &str) -> Option<Factory> {
-    REGISTERED.read().get(name).cloned()
-}
-
-fn register(name: String, factory: Factory) -> Result<()> {
+fn register(name: &str, factory: Factory) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || !name.chars().all(plain) {
         let expected = "expected letters, digits, `-`, `_` and `.`, since names are joined by `+` in URLs";
         return Err(Error::config(format!("cannot register the serializer {name:?}: {expected}")));
     }
-    if is_built_in(&name) {
+    if is_built_in(name) {
         return Err(Error::config(format!(
             "cannot register the serializer `{name}`: it is built in; choose another name"
         )));
     }
-    let mut registered = REGISTERED.write();
-    if registered.contains_key(&name) {
-        return Err(Error::config(format!("cannot register the serializer `{name}` twice; choose another name")));
-    }
-    registered.insert(name, factory);
-    Ok(())
+    REGISTERED.register(name, Arc::new(factory))
 }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use percent_encoding::percent_decode_str;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Codecs, Serializer};
-use crate::{Error, Parameters, Result};
+use crate::{Error, Result, url::parse_query};
 
 /// The serializer that `url` describes: names joined by `+`, and options in a query.
 ///
@@ -42,17 +41,4 @@ pub fn from_url<V: Serialize + DeserializeOwned + 'static>(url: &str) -> Result<
     let serializer = Codecs::serde().build(chain, &mut parameters)?;
     parameters.finish(&format!("serializer `{chain}`"))?;
     Ok(serializer)
-}
-
-fn parse_query(query: &str) -> Result<Parameters> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Ok((decode(name)?, decode(value)?))
-    });
-    pairs.collect()
-}
-
-fn decode(text: &str) -> Result<String> {
-    let decoded = percent_decode_str(text).decode_utf8();
-    decoded.map(Into::into).map_err(|_| Error::config("a serializer's URL has an option that is not UTF-8"))
 }

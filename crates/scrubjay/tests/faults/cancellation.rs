@@ -108,7 +108,7 @@ pub(crate) async fn every_future_can_be_dropped_at_each_await_point<T: Target>()
                         5 => Box::pin(async { assert!(cache.delete("x").await.is_ok()) }),
                         6 => Box::pin(async { drop(cache.get_for_update("key0").await.unwrap()) }),
                         7 => Box::pin(async { assert!(cache.expire("key2", Duration::from_secs(9)).await.is_ok()) }),
-                        8 => Box::pin(async { assert!(cache.increment("n").await.is_ok()) }),
+                        8 => Box::pin(async { assert!(cache.increment("n", 1).await.is_ok()) }),
                         // A store may be unable to; then it says so at once.
                         _ => Box::pin(async { drop(cache.clear().namespace("elsewhere").await) }),
                     };

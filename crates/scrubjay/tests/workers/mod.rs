@@ -123,7 +123,7 @@ impl Job {
                         let (cache, tally, job) = (cache.clone(), tally.clone(), self.clone());
                         callers.spawn(async move {
                             let load = async {
-                                tally.increment("executions").await?;
+                                tally.increment("executions", 1).await?;
                                 match job.work {
                                     Work::Takes(time) => tokio::time::sleep(time).await,
                                     Work::UntilTold => tokio::task::spawn_blocking(until_told).await.unwrap(),

@@ -15,19 +15,14 @@ use crate::{
 pub(in crate::far) const SCHEMES: [&str; 3] = ["memcached", "memcacheds", "memcached+unix"];
 
 const PORT: u16 = 11211;
-/// More connections than this help nobody.
-const LARGEST_POOL: usize = 256;
 /// How long an attempt to connect may take at least, however short the calls are that wait for it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The store that `config` describes.
 pub(super) fn build(config: &mut StoreConfig) -> Result<Memcached> {
     let scheme = config.scheme.clone();
+    let pool = config.take_pool()?;
     let parameters = &mut config.parameters;
-    let pool = parameters.take::<usize>("pool", "a number of connections, 1 to 256")?.unwrap_or(1);
-    if !(1..=LARGEST_POOL).contains(&pool) {
-        return Err(Error::config(format!("option `pool`: expected 1 to {LARGEST_POOL} connections, found {pool}")));
-    }
     let builder = Client::builder().connections(pool).timeout(config.timeout.unwrap_or(PATIENCE).max(PATIENCE));
     let builder = match parameters.take_text("hash").as_deref() {
         None | Some("ketama") => builder.hashing(Hashing::Ketama),

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Every scheme that means a Redis or a Valkey.
-pub(in crate::far) const SCHEMES: [&str; 12] = [
+pub(in crate::far) const SCHEMES: [&str; 14] = [
     "redis",
     "rediss",
     "redis+unix",
@@ -30,13 +30,13 @@ pub(in crate::far) const SCHEMES: [&str; 12] = [
     "valkeys",
     "valkey+unix",
     "valkey-cluster",
+    "valkeys-cluster",
     "valkey-sentinel",
+    "valkeys-sentinel",
 ];
 
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
-/// More connections than this help nobody.
-const LARGEST_POOL: usize = 256;
 
 /// What a URL's scheme says of where the servers are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,11 +57,8 @@ pub(super) fn build(config: &mut StoreConfig) -> Result<Redis> {
         _ => Kind::Single,
     };
     let secure = scheme.starts_with("rediss") || scheme.starts_with("valkeys");
+    let pool = config.take_pool()?;
     let parameters = &mut config.parameters;
-    let pool = parameters.take::<usize>("pool", "a number of connections, 1 to 256")?.unwrap_or(1);
-    if !(1..=LARGEST_POOL).contains(&pool) {
-        return Err(Error::config(format!("option `pool`: expected 1 to {LARGEST_POOL} connections, found {pool}")));
-    }
     let protocol = match parameters.take_text("protocol").as_deref() {
         None | Some("2") => ProtocolVersion::RESP2,
         Some("3") => ProtocolVersion::RESP3,

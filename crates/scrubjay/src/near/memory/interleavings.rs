@@ -54,7 +54,7 @@ fn no_compare_and_set_is_lost() {
             Box::new(move || {
                 for _ in 0..2 {
                     while let Some(held) = memory.read("key") {
-                        if memory.compare_and_set("key", held.version, held.value + 1, None) {
+                        if memory.compare_and_set("key", held.value + 1, None, held.version) {
                             break;
                         }
                     }

@@ -10,9 +10,13 @@ use std::{borrow::Cow, cell::Cell, str};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::super::failure::Failure;
+use super::{
+    super::failure::Failure,
+    opcodes as op,
+    text::{unescaped, unquoted},
+};
 
-type Result<T> = std::result::Result<T, Failure>;
+pub(super) type Result<T> = std::result::Result<T, Failure>;
 
 /// What a pickle holds: values that refer to each other by index.
 #[derive(Debug)]
@@ -452,7 +456,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-fn malformed() -> Failure {
+pub(super) fn malformed() -> Failure {
     Failure::new("it is no pickle, or a damaged one")
 }
 
@@ -519,129 +523,6 @@ fn python2_string(bytes: Cow<'_, [u8]>) -> Node<'_> {
     }
 }
 
-/// What a Python 2 string literal stands for, in quotes and with escapes.
-fn unquoted(literal: &[u8]) -> Result<Vec<u8>> {
-    let [quote @ (b'\'' | b'"'), inside @ .., last] = literal else { return Err(malformed()) };
-    if quote != last {
-        return Err(malformed());
-    }
-    let mut out = Vec::with_capacity(inside.len());
-    let mut bytes = inside.iter().copied();
-    while let Some(byte) = bytes.next() {
-        if byte != b'\\' {
-            out.push(byte);
-            continue;
-        }
-        out.push(match bytes.next().ok_or_else(malformed)? {
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'x' => u8::try_from(hexadecimal(&mut bytes, 2)?).map_err(Failure::new)?,
-            escaped @ (b'\\' | b'\'' | b'"') => escaped,
-            _ => return Err(malformed()),
-        });
-    }
-    Ok(out)
-}
-
-/// What Python's *raw-unicode-escape* stands for: Latin-1, and everything else as `\uXXXX` or `\UXXXXXXXX`.
-fn unescaped(line: &[u8]) -> Result<String> {
-    let mut out = String::with_capacity(line.len());
-    let mut bytes = line.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        let digits = match (byte, bytes.peek()) {
-            (b'\\', Some(b'u')) => 4,
-            (b'\\', Some(b'U')) => 8,
-            _ => {
-                out.push(byte.into());
-                continue;
-            }
-        };
-        bytes.next();
-        out.push(char::from_u32(hexadecimal(&mut bytes, digits)?).ok_or_else(malformed)?);
-    }
-    Ok(out)
-}
-
-fn hexadecimal(bytes: &mut impl Iterator<Item = u8>, digits: usize) -> Result<u32> {
-    (0..digits).try_fold(0, |number, _| {
-        let digit = bytes.next().and_then(|byte| char::from(byte).to_digit(16)).ok_or_else(malformed)?;
-        Ok(number << 4 | digit)
-    })
-}
-
-/// The instructions, by the names they have in Python's `pickletools`.
-mod op {
-    pub(super) const MARK: u8 = b'(';
-    pub(super) const STOP: u8 = b'.';
-    pub(super) const POP: u8 = b'0';
-    pub(super) const POP_MARK: u8 = b'1';
-    pub(super) const DUP: u8 = b'2';
-    pub(super) const FLOAT: u8 = b'F';
-    pub(super) const INT: u8 = b'I';
-    pub(super) const BININT: u8 = b'J';
-    pub(super) const BININT1: u8 = b'K';
-    pub(super) const LONG: u8 = b'L';
-    pub(super) const BININT2: u8 = b'M';
-    pub(super) const NONE: u8 = b'N';
-    pub(super) const PERSID: u8 = b'P';
-    pub(super) const BINPERSID: u8 = b'Q';
-    pub(super) const REDUCE: u8 = b'R';
-    pub(super) const STRING: u8 = b'S';
-    pub(super) const BINSTRING: u8 = b'T';
-    pub(super) const SHORT_BINSTRING: u8 = b'U';
-    pub(super) const UNICODE: u8 = b'V';
-    pub(super) const BINUNICODE: u8 = b'X';
-    pub(super) const APPEND: u8 = b'a';
-    pub(super) const BUILD: u8 = b'b';
-    pub(super) const GLOBAL: u8 = b'c';
-    pub(super) const DICT: u8 = b'd';
-    pub(super) const EMPTY_DICT: u8 = b'}';
-    pub(super) const APPENDS: u8 = b'e';
-    pub(super) const GET: u8 = b'g';
-    pub(super) const BINGET: u8 = b'h';
-    pub(super) const INST: u8 = b'i';
-    pub(super) const LONG_BINGET: u8 = b'j';
-    pub(super) const LIST: u8 = b'l';
-    pub(super) const EMPTY_LIST: u8 = b']';
-    pub(super) const OBJ: u8 = b'o';
-    pub(super) const PUT: u8 = b'p';
-    pub(super) const BINPUT: u8 = b'q';
-    pub(super) const LONG_BINPUT: u8 = b'r';
-    pub(super) const SETITEM: u8 = b's';
-    pub(super) const TUPLE: u8 = b't';
-    pub(super) const EMPTY_TUPLE: u8 = b')';
-    pub(super) const SETITEMS: u8 = b'u';
-    pub(super) const BINFLOAT: u8 = b'G';
-    pub(super) const PROTO: u8 = 0x80;
-    pub(super) const NEWOBJ: u8 = 0x81;
-    pub(super) const EXT1: u8 = 0x82;
-    pub(super) const EXT2: u8 = 0x83;
-    pub(super) const EXT4: u8 = 0x84;
-    pub(super) const TUPLE1: u8 = 0x85;
-    pub(super) const TUPLE2: u8 = 0x86;
-    pub(super) const TUPLE3: u8 = 0x87;
-    pub(super) const NEWTRUE: u8 = 0x88;
-    pub(super) const NEWFALSE: u8 = 0x89;
-    pub(super) const LONG1: u8 = 0x8a;
-    pub(super) const LONG4: u8 = 0x8b;
-    pub(super) const BINBYTES: u8 = b'B';
-    pub(super) const SHORT_BINBYTES: u8 = b'C';
-    pub(super) const SHORT_BINUNICODE: u8 = 0x8c;
-    pub(super) const BINUNICODE8: u8 = 0x8d;
-    pub(super) const BINBYTES8: u8 = 0x8e;
-    pub(super) const EMPTY_SET: u8 = 0x8f;
-    pub(super) const ADDITEMS: u8 = 0x90;
-    pub(super) const FROZENSET: u8 = 0x91;
-    pub(super) const NEWOBJ_EX: u8 = 0x92;
-    pub(super) const STACK_GLOBAL: u8 = 0x93;
-    pub(super) const MEMOIZE: u8 = 0x94;
-    pub(super) const FRAME: u8 = 0x95;
-    pub(super) const BYTEARRAY8: u8 = 0x96;
-    pub(super) const NEXT_BUFFER: u8 = 0x97;
-    pub(super) const READONLY_BUFFER: u8 = 0x98;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -653,14 +534,6 @@ mod tests {
         }
         assert_eq!(integer(&[0xff; 16]).unwrap(), -1);
         assert!(integer(&[0; 17]).is_err());
-    }
-
-    #[test]
-    fn old_spellings_of_text_are_read() {
-        assert_eq!(unescaped(b"a\\u005c\\U0001f426\xe9\\").unwrap(), "a\\\u{1f426}é\\");
-        assert_eq!(unquoted(b"'a\\'\\n\\xff\"'").unwrap(), b"a'\n\xff\"");
-        assert!(unescaped(b"\\ud83d").is_err());
-        assert!(unquoted(b"'").is_err());
     }
 
     #[test]
