@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, fs, thread};
 
 use crate::{
-    Result, bench,
+    Result, bench, goals,
     project::{Project, run as run_command, run_quietly},
 };
 
@@ -43,7 +43,12 @@ pub(crate) fn run(project: &Project, names: &[String]) -> Result {
         println!("{text}");
         report.push_str(&text);
     }
-    if names.is_empty() { project.write(REPORT, &report) } else { Ok(()) }
+    if !names.is_empty() {
+        return Ok(());
+    }
+    let goals = goals::section(&report)?;
+    println!("{goals}");
+    project.write(REPORT, &format!("{report}\n{goals}"))
 }
 
 /// What a program of the benchmarks prints.
@@ -53,8 +58,13 @@ fn says(project: &Project, binary: &str) -> Result<String> {
 }
 
 fn soak(project: &Project) -> Result<String> {
-    Ok(format!("```text\n{}\n```", says(project, "soak")?.trim()))
+    Ok(format!("```text\n{}\n```\n\n{SOAK}", says(project, "soak")?.trim()))
 }
+
+/// Why the sizes and the slope need not agree.
+const SOAK: &str = "Two threads, one minute. The two resident sizes are single samples. The slope is the least-squares line through all \
+                    samples of\nthe second half, ten a second. Resident memory goes up and down, so the sign of the slope can differ \
+                    from the sign of their\ndifference. A run this short shows large leaks only; `soak --minutes N` runs longer.";
 
 /// One table: an engine a line, a discipline a column.
 fn instructions(project: &Project) -> Result<String> {
@@ -88,7 +98,7 @@ fn remember(names: &mut Vec<String>, name: &str) {
 fn introduction(project: &Project) -> Result<String> {
     Ok(format!(
         "# The near engine beside its peers\n\n\
-         Written by `cargo xtask bench engines`; README.md tells the method. Single-flight load is `Cache::get_or_load`'s in\n\
+         Written by `cargo xtask bench engines`; README.md describes the method. Single-flight load is `Cache::get_or_load`'s in\n\
          scrubjay, not the near engine's, so it has no line there.\n\n{}",
         machine(project, &PACKAGES)?
     ))

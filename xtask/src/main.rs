@@ -7,6 +7,7 @@ mod bench;
 mod docs;
 mod engines;
 mod fuzz;
+mod goals;
 mod manifest;
 mod project;
 mod servers;

@@ -1,7 +1,7 @@
 //! `cargo xtask bench servers`: the stores on servers beside other clients. Writes what it finds to `bench/RESULTS-servers.md`.
 
 use crate::{
-    Result, engines,
+    Result, engines, goals,
     project::{Project, run as run_command, run_quietly},
 };
 
@@ -39,7 +39,8 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result {
     let figures = run_quietly(&mut program)?.stdout;
     let figures = String::from_utf8_lossy(&figures);
     println!("{figures}");
-    project.write(REPORT, &format!("{}\n{figures}", introduction(project)?))
+    let missed = goals::misses(&figures)?;
+    project.write(REPORT, &format!("{}\n{figures}\n{missed}", introduction(project)?))
 }
 
 /// What was measured where.
@@ -51,7 +52,7 @@ fn introduction(project: &Project) -> Result<String> {
     }
     Ok(format!(
         "# The stores on servers beside other clients\n\n\
-         Written by `cargo xtask bench servers`; README.md tells the method.\n\n{}\nServers: {}.\n",
+         Written by `cargo xtask bench servers`; README.md describes the method.\n\n{}\nServers: {}.\n",
         engines::machine(project, &PACKAGES)?,
         servers.join("; ")
     ))

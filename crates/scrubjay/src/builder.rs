@@ -18,9 +18,9 @@ use crate::{
 /// What stands before a far tier when nobody names a serializer.
 const DEFAULT_SERIALIZER: &str = "json";
 
-/// Chooses a cache's tiers and all else.
+/// Builds a [`Cache`] from its tiers and options.
 ///
-/// Without a tier it is [`Cache::memory`]. With a serializer and no tier it is bytes in this process.
+/// Without any tier it is [`Cache::memory`]. With a serializer and no tier it keeps bytes in this process.
 ///
 /// ```
 /// use std::time::Duration;
@@ -63,12 +63,12 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
         Self { recipe, near: None, layers: Vec::new(), serializer: None, codecs: Codecs::none(), clock: None }
     }
 
-    /// Takes every choice that `url` tells; calls after this one override it.
+    /// Takes all options from `url`; later calls override them.
     ///
-    /// Names of serializers in it need [`codecs`](Self::codecs) that know them; [`Cache::from_url`] gives serde's.
+    /// Names of serializers in it need [`codecs`](Self::codecs) that know them; [`Cache::from_url`] sets serde's.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if it cannot be read. What it names is looked up by [`build`](Self::build).
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if it cannot be parsed. The names in it are looked up by [`build`](Self::build).
     pub fn url(mut self, url: &str) -> Result<Self> {
         self.recipe = Recipe::from_url(url)?;
         Ok(self)
@@ -80,7 +80,7 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
         self
     }
 
-    /// Keeps what the far tier holds no longer than this in the near one. The default is 5 s.
+    /// How long the near tier may answer for the far tier, at most. The default is 5 s.
     pub fn near_ttl(mut self, ttl: Duration) -> Self {
         self.recipe.near_ttl = Some(ttl);
         self
@@ -92,67 +92,68 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
         self
     }
 
-    /// Wraps the store in `layer`; of several the first is the outermost.
+    /// Wraps the store in `layer`. Of several layers the first is the outermost.
     pub fn layer(mut self, layer: impl Layer) -> Self {
         self.layers.push(Box::new(move |inner| layer.wrap(inner)));
         self
     }
 
-    /// Puts `serializer` before the far tier. The default is json, for types with serde.
+    /// Uses `serializer` for the far tier. The default is json, for types with serde's traits.
     pub fn serializer(mut self, serializer: impl Serializer<V>) -> Self {
         self.serializer = Some(Arc::new(serializer));
         self
     }
 
-    /// Puts the serializer of that name before the far tier: `json`, `pickle+zstd`.
+    /// Uses the serializer of that name for the far tier: `json`, `pickle+zstd`.
     pub fn serializer_name(mut self, chain: impl Into<String>) -> Self {
         self.recipe.serializer = Some(chain.into());
         self
     }
 
-    /// Tells which serializers this type of value can have by name. [`Cache::from_url`] gives [`Codecs::serde`].
+    /// Sets which serializers can be chosen by name for this type of value. [`Cache::from_url`] sets [`Codecs::serde`].
     pub fn codecs(mut self, codecs: Codecs<V>) -> Self {
         self.codecs = codecs;
         self
     }
 
-    /// Puts every key into `namespace`; the empty one is none.
+    /// Puts every key into `namespace`; an empty one means none.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.recipe.namespace = namespace.into();
         self
     }
 
-    /// Lets an entry live this long unless a call says otherwise.
+    /// Sets the ttl of entries whose call gives none. The default is [`Ttl::Never`].
     pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
         self.recipe.ttl = ttl.into();
         self
     }
 
-    /// Gives far calls this long unless a call says otherwise. The default is 1 s.
+    /// Sets the timeout of far calls that give none. The default is 1 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.recipe.config.timeout = Some(timeout);
         self
     }
 
-    /// Loads as `policy` says, where it says something.
+    /// Sets how the cache loads. Fields that `policy` leaves unset keep what was chosen before.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.recipe.policy = policy.over(self.recipe.policy);
         self
     }
 
-    /// Chooses whether bytes in the store may be wrapped, to tell more than a value.
+    /// Chooses whether entries in the store may carry metadata beside the value.
     pub fn wire(mut self, wire: Wire) -> Self {
         self.recipe.wire = wire;
         self
     }
 
-    /// Reads the time of loads and back-offs from `clock`. A near tier's own clock is the default, then the system's.
+    /// Reads the time of loads and back-offs from `clock`. The default is the near tier's clock, if there is one, else the
+    /// system's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// Maps every key before it is used.
+    /// Maps every key with `builder` before it is used.
     pub fn key_builder(mut self, builder: KeyBuilder) -> Self {
         self.recipe.key_builder = Some(builder);
         self
@@ -164,16 +165,16 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
         self
     }
 
-    /// Adds a plugin after those that are there.
+    /// Adds a plugin, after those added before.
     pub fn plugin(mut self, plugin: impl Plugin) -> Self {
         self.recipe.plugins.push(PluginChoice::Value(Arc::new(plugin)));
         self
     }
 
-    /// The cache. Nothing is connected to yet.
+    /// Builds the cache. It connects to nothing yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for what is not known or does not fit together,
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for unknown names and options, and for choices that do not fit together;
     /// [`ErrorKind::InvalidTtl`](crate::ErrorKind::InvalidTtl) for a ttl of zero.
     pub fn build(self) -> Result<Cache<V>> {
         self.build_over(None)

@@ -27,7 +27,7 @@ impl Moment {
         Duration::from_nanos(later.0.saturating_sub(self.0))
     }
 
-    /// The moment `duration` after this one; one too far to be told is [`NEVER`](Self::NEVER).
+    /// The moment `duration` after this one, or [`NEVER`](Self::NEVER) if that is too far away.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
@@ -56,7 +56,7 @@ pub enum Clock {
     /// The system's monotonic clock.
     #[default]
     System,
-    /// A clock that stands still until [`advance`](Self::advance) moves it; clones move together.
+    /// A clock that only [`advance`](Self::advance) moves. Clones move together.
     Manual(Hands),
 }
 
@@ -65,7 +65,7 @@ pub enum Clock {
 pub struct Hands(Arc<AtomicU64>);
 
 impl Clock {
-    /// A new clock of a test's own, standing at its start.
+    /// A new manual clock, for a test.
     #[must_use]
     pub fn manual() -> Self {
         Self::Manual(Hands::default())

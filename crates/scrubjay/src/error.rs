@@ -1,7 +1,7 @@
 //! The one error of the crate: what was tried, on what, what went wrong and whether a retry may help.
 //!
-//! An [`Error`] is cheap to clone, because one failed load is handed to many waiters. It never holds a value or a secret,
-//! and it holds a key only shortened.
+//! An [`Error`] is cheap to clone, because all waiters of a failed load get it. It never holds a value or a secret, and it
+//! holds keys only shortened.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -32,7 +32,7 @@ struct Details {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-/// The classes of failure that a caller may want to tell apart.
+/// The kinds of failure that a caller may want to distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -40,11 +40,11 @@ pub enum ErrorKind {
     Config,
     /// The key cannot be held by this cache.
     InvalidKey,
-    /// A ttl of zero, or one too long to be meant.
+    /// A ttl of zero, or of more than a hundred years.
     InvalidTtl,
-    /// The backend cannot do this at all; the message names the stack.
+    /// The store cannot do this at all, or there is no tokio runtime to wait on; the message says which.
     Unsupported,
-    /// A counter was asked of something that is not an integer in decimal text.
+    /// The entry is not a decimal integer, or the serializer cannot read counters.
     NotANumber,
     /// A counter would leave the range of its type.
     Overflow,
@@ -60,13 +60,13 @@ pub enum ErrorKind {
     Server,
     /// The call was refused without being tried: a circuit is open, or a limit is reached.
     Overloaded,
-    /// Somebody else changed what this caller meant to change, or took what it held.
+    /// Another caller has changed the entry, or may hold the lock, in the meantime.
     Conflict,
     /// The loader failed; the [source](std::error::Error::source) is its error.
     Load,
-    /// A load waits, through its own loader, for itself.
+    /// A load would wait for itself, through its own loader.
     Recursion,
-    /// A loader found nothing where its caller expects a value.
+    /// A loader found no value, and this caller expects one.
     NotFound,
     /// A named cache holds values of another type.
     WrongType,
@@ -132,7 +132,7 @@ impl Error {
         self
     }
 
-    /// Overrides what the kind says of [`is_retryable`](Self::is_retryable).
+    /// Sets [`is_retryable`](Self::is_retryable), instead of the default of the kind.
     #[must_use]
     pub fn with_retryable(mut self, retryable: Retryable) -> Self {
         self.details().retryable = retryable == Retryable::Yes;
@@ -143,25 +143,25 @@ impl Error {
         Arc::make_mut(&mut self.0)
     }
 
-    /// The class of the failure.
+    /// The kind of failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The cache command that failed, where one did.
+    /// The cache command that failed, if one did.
     #[must_use]
     pub fn operation(&self) -> Option<Operation> {
         self.0.operation
     }
 
-    /// The key, shortened, where the failure concerns one.
+    /// The key, shortened, if the failure concerns one.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.0.key.as_deref()
     }
 
-    /// Whether the same call may succeed later without anything being changed.
+    /// Whether the same call may succeed later, with nothing changed.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
@@ -171,9 +171,9 @@ impl Error {
 /// Whether the same call may succeed later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retryable {
-    /// It may: the cause is passing.
+    /// It may: the cause is temporary.
     Yes,
-    /// It will not, until somebody changes something.
+    /// It will not, unless something is changed.
     No,
 }
 

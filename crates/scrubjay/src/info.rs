@@ -18,9 +18,9 @@ pub struct CacheInfo {
     pub far: Option<StoreInfo>,
     /// The namespace, empty for none.
     pub namespace: String,
-    /// How long a far call may take that does not say so itself.
+    /// The timeout of far calls that give none.
     pub timeout: Duration,
-    /// How long an entry lives whose call does not say so itself.
+    /// The ttl of entries whose call gives none.
     pub ttl: Ttl,
     /// The serializer of the far tier, where there is one.
     pub serializer: Option<String>,
@@ -34,11 +34,11 @@ pub struct CacheInfo {
 pub struct NearInfo {
     /// The most it may hold, `None` for no bound.
     pub capacity: Option<u64>,
-    /// Whether that is a weight, of which a weigher tells each entry's, and not a number of entries.
+    /// Whether `capacity` is a weight, as the near tier has a weigher, and not a number of entries.
     pub weighed: bool,
-    /// The entries it holds, those included that have expired or were cleared and that no sweep has freed yet.
+    /// The number of entries it holds, including expired and cleared ones that are not freed yet.
     pub len: usize,
-    /// How long it keeps what the far tier holds; means nothing without one.
+    /// How long it may answer for the far tier, if there is one.
     pub ttl: Duration,
 }
 

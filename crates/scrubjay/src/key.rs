@@ -111,17 +111,18 @@ impl<'a> From<(&'a str, &'a str)> for QualifiedKey<'a> {
 /// | [`Verbatim`](Self::Verbatim) | `main:user:42` | aiocache and pycached on Redis, namespaces with a `:` in them |
 /// | [`Concatenated`](Self::Concatenated) | `mainuser:42` | cachetory's prefix; aiocache on memcached |
 ///
-/// Without a namespace every layout sends the key as it is: such a cache sees the server's keys, other namespaces' too.
+/// Without a namespace every layout sends the key as it is. Such a cache sees all keys of the server, including those of other
+/// namespaces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyLayout {
-    /// `namespace:key`, where `%`, `:`, `~`, spaces and control characters of the namespace, and nothing else, are
-    /// percent-encoded: two different pairs with a namespace never meet, and a namespace can be cleared.
+    /// `namespace:key`. `%`, `:`, `~`, spaces and control characters of the namespace are percent-encoded, so that two different
+    /// pairs with a namespace never share an entry, and a namespace can be cleared.
     #[default]
     Namespaced,
-    /// `namespace:key` with the namespace as it is. `a:b` + `c` meets `a` + `b:c`, so `clear` is unsupported.
+    /// `namespace:key` with the namespace as it is. `a:b` + `c` is the same entry as `a` + `b:c`, so `clear` is unsupported.
     Verbatim,
-    /// `namespacekey`. `a` + `bc` meets `ab` + `c`, so `clear` is unsupported.
+    /// `namespacekey`. `a` + `bc` is the same entry as `ab` + `c`, so `clear` is unsupported.
     Concatenated,
 }
 
@@ -131,8 +132,7 @@ const ASIDE: char = '~';
 const ESCAPED: &AsciiSet = &CONTROLS.add(b':').add(b'%').add(b' ').add(ASIDE as u8);
 
 impl KeyLayout {
-    /// The names by which a URL or a configuration calls a layout; the Python libraries' names stand for the layout that
-    /// each writes.
+    /// The names of the layouts in a URL or a configuration. The names of Python libraries mean the layout that each writes.
     pub const NAMES: &'static [(&'static str, Self)] = &[
         ("namespaced", Self::Namespaced),
         ("verbatim", Self::Verbatim),

@@ -17,16 +17,17 @@ use crate::{
 
 /// Locking.
 impl<V: Clone + Send + Sync + 'static> Cache<V> {
-    /// Waits for the lock called `key` and holds it for `hold`, or as long as it is [renewed](Guard::renew).
+    /// Waits for the lock called `key`, then holds it for `hold`, and longer if it is [renewed](Guard::renew).
     ///
-    /// Of all programs that share the store and the namespace one holds it at a time; on a near-only cache, of all clones of
-    /// this cache. It is a name of its own: the entry under `key` is not touched, and `clear` does not free it.
+    /// One program at a time holds it, of all that share the store and the namespace. On a cache without a far tier it is one
+    /// caller at a time, of all that use this cache or its clones. A lock is separate from the entry under `key`, and `clear`
+    /// does not free it.
     ///
-    /// **What it is not.** A lease ends when its time is over, whatever its holder is doing: a process that was paused for
-    /// longer goes on believing that it holds it. Where two holders at once would do harm, hand the
-    /// [fencing token](Guard::fencing_token) to what is being changed, and let that refuse a token lower than one it has
-    /// seen. A store that loses its data, or fails over to a replica that lags, forgets locks. It suits work that should not
-    /// be done twice; it does not replace a transaction.
+    /// **Limits.** A lock ends when its time is over, even if its holder still works: a process that was paused for longer
+    /// believes that it still holds the lock. If two holders at once would do harm, pass the
+    /// [fencing token](Guard::fencing_token) to what is being changed, and refuse a token there that is lower than one seen
+    /// before. A store that loses its data, or fails over to a replica that lags, forgets locks. Use locks for work that should
+    /// not be done twice, not in place of a transaction.
     ///
     /// ```
     /// use std::time::Duration;
@@ -45,12 +46,12 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     ///
     /// # Errors
     /// [`ErrorKind::Timeout`] if it did not become free [in time](Request::within), [`ErrorKind::Unsupported`] on stores that
-    /// cannot compare and set or count, and where there is no tokio runtime to wait on.
+    /// cannot compare and set or count, and if it has to wait without a tokio runtime.
     pub fn lock<'a>(&'a self, key: impl Into<Key<'a>>, hold: Duration) -> Lock<'a, V> {
         Request::new(self.engine(), engine::Lock::new(key.into(), hold, None))
     }
 
-    /// Reads the entry under `key` for a change that must not overwrite anybody else's.
+    /// Reads the entry under `key`, to change it only if nobody else has changed it since.
     ///
     /// ```
     /// use scrubjay::{Cache, ErrorKind};
@@ -72,7 +73,8 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     }
 }
 
-/// A lock that this program holds. Dropping it releases it, on the side; [`release`](Self::release) also tells how that went.
+/// A lock that this program holds. Dropping it releases it in the background; [`release`](Self::release) waits for that and
+/// returns the result.
 #[must_use = "dropped at once it locks nothing"]
 pub struct Guard {
     lease: Lease,
@@ -90,18 +92,18 @@ impl Guard {
         self.fencing_token
     }
 
-    /// Holds the lock for another while, counted from now.
+    /// Holds the lock for `hold` again, counted from now.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] if its time was over and somebody else may hold it.
+    /// [`ErrorKind::Conflict`] if its time was over, so that another caller may hold it.
     pub async fn renew(&mut self) -> Result<()> {
         if self.lease.renew().await? { Ok(()) } else { Err(lost()) }
     }
 
-    /// Lets go of the lock; says whether it was still held.
+    /// Releases the lock. Returns whether it was still held.
     ///
     /// # Errors
-    /// Those of the store. The lock is free once its time is over.
+    /// Those of the store. The lock is then free when its time is over.
     pub async fn release(self) -> Result<bool> {
         self.lease.release().await
     }
@@ -118,7 +120,7 @@ fn lost() -> Error {
         .with_operation(Operation::Lock)
 }
 
-/// The reading of an entry for [`Cache::optimistic_lock`], as a future that does nothing until awaited.
+/// The future of [`Cache::optimistic_lock`], which does nothing until it is awaited.
 #[must_use = "nothing is read until it is awaited"]
 pub struct ReadForChange<'a, V> {
     engine: &'a Engine<V>,
@@ -131,13 +133,13 @@ impl<'a, V> ReadForChange<'a, V> {
         Self { engine, key, options }
     }
 
-    /// Uses `namespace` instead of the cache's, for the change too; the empty one is none.
+    /// Uses `namespace` instead of the cache's, for the change, too; an empty one means none.
     pub fn namespace(mut self, namespace: &'a str) -> Self {
         self.options.namespace = Some(namespace);
         self
     }
 
-    /// Gives the far tier this long instead of the cache's timeout, for the change too.
+    /// Sets the timeout of the far tier, instead of the cache's timeout, for the change, too.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options.timeout = Some(timeout);
         self
@@ -168,7 +170,7 @@ impl<V> fmt::Debug for ReadForChange<'_, V> {
     }
 }
 
-/// An entry as it was read, to be changed only if it still is.
+/// An entry as it was read, to be changed only if it is still the same.
 #[must_use = "nothing is written until `cas`"]
 pub struct OptimisticLock<'a, V> {
     engine: &'a Engine<V>,
@@ -184,16 +186,16 @@ impl<V: Clone + Send + Sync + 'static> OptimisticLock<'_, V> {
         self.value.as_ref()
     }
 
-    /// Lets what is written live this long, instead of the cache's ttl.
+    /// Sets the ttl of what is written, instead of the cache's ttl.
     pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
         self.options.ttl = Some(ttl.into());
         self
     }
 
-    /// Puts `value`, if nobody has changed the entry since it was read.
+    /// Stores `value` if nobody has changed the entry since it was read.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`] if somebody has: read again, and decide again.
+    /// [`ErrorKind::Conflict`] if somebody has: read it again, and decide again.
     pub async fn cas(self, value: V) -> Result<()> {
         let Self { engine, key, options, token, .. } = self;
         let change = engine::CompareAndSet::new(Key::from(&key), value, token);

@@ -1,4 +1,4 @@
-//! The names of the commands, as plugins, layers, errors and metrics tell them.
+//! The names of the commands, for plugins, layers, errors and metrics.
 
 use std::fmt;
 

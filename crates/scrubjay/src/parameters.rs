@@ -1,4 +1,4 @@
-//! Options by name, from a URL's query or a configuration table, with errors for what nobody knows.
+//! Options by name, from a URL's query or a configuration table, with errors for unknown ones.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,8 +11,8 @@ use crate::{Error, Result, ttl::parse_duration};
 
 /// Named options, each taken at most once by the part that knows it.
 ///
-/// A factory of a registered store, layer, serializer or plugin takes what is its own; whatever is left at the end is an
-/// error that lists every name that was asked for.
+/// A factory of a registered store, layer, serializer or plugin takes its own options. An option that is left at the end is an
+/// error, which lists the names of all options that were looked for.
 ///
 /// ```
 /// use scrubjay::Parameters;
@@ -55,10 +55,10 @@ impl Parameters {
         self.given.remove(name)
     }
 
-    /// Takes the option `name` as a `T`; `expected` says in an error what would have been right.
+    /// Takes the option `name` as a `T`; `expected` describes the right values in an error.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the text is no `T`.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the text is not a `T`.
     pub fn take<T: FromStr>(&mut self, name: &str, expected: &str) -> Result<Option<T>> {
         let Some(text) = self.take_text(name) else { return Ok(None) };
         match text.parse() {
@@ -95,7 +95,7 @@ impl Parameters {
         self.known.extend(shown.known.iter().cloned());
     }
 
-    /// Checks that every option was taken by somebody.
+    /// Checks that every option was taken.
     ///
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config), naming an unknown option and all the known ones. Values are not shown.

@@ -1,4 +1,4 @@
-//! The futures of the verbs, by name: each is a [`Request`], for programs that store or return one.
+//! The types of the verbs' futures, for programs that store or return one. Each is a [`Request`].
 
 #[cfg(doc)]
 use crate::Cache;

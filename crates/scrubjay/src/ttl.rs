@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::{Error, ErrorKind, Result};
 
-/// How long an entry is to live.
+/// How long an entry lives.
 ///
 /// A [`Duration`] converts into one. Without a ttl on the call or the cache an entry lives until it is evicted.
-/// Zero is an error, never a synonym of "no expiry": so is anything over a hundred years.
+/// Zero is an error, and does not mean "no expiry". So is anything over a hundred years.
 ///
 /// ```
 /// use std::time::Duration;
@@ -57,7 +57,7 @@ impl Ttl {
     }
 }
 
-/// What is left of an entry's life, as the `ttl` verb tells it.
+/// What is left of an entry's ttl, as the `ttl` verb returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Remaining {
     /// There is no such entry.

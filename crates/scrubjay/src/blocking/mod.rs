@@ -1,7 +1,7 @@
 //! The same caches without async: verbs are eager, options come first.
 //!
-//! On a near tier, or a store in this process, nothing waits and no runtime is needed. Other stores are driven on the calling
-//! thread; inside a runtime's own thread they are driven by a helper thread instead: correct, bounded by the deadline, slower.
+//! A near tier, or a store in this process, needs no runtime. Calls to other stores run on the calling thread. On a thread of a
+//! tokio runtime the sockets belong to a helper thread instead: this works, within the deadline, but is slower.
 
 mod drive;
 mod lock;
@@ -20,7 +20,7 @@ use crate::{
     plugin::Plugin,
 };
 
-/// A [`Cache`](crate::Cache) whose verbs return when they are done.
+/// A [`Cache`](crate::Cache) without async: its verbs return when they are done.
 ///
 /// ```
 /// use std::time::Duration;
@@ -121,25 +121,25 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
         Self { engine, options: Options::default(), loading: Choices::default(), patience: None }
     }
 
-    /// Uses `namespace` instead of the cache's; the empty one is none.
+    /// Uses `namespace` instead of the cache's; an empty one means none.
     pub fn namespace(mut self, namespace: &'a str) -> Self {
         self.options.namespace = Some(namespace);
         self
     }
 
-    /// Gives the far tier this long instead of the cache's timeout.
+    /// Sets the timeout of the far tier for this call, instead of the cache's timeout.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.options.timeout = Some(timeout);
         self
     }
 
-    /// Lets what is written live this long, instead of the cache's ttl. A verb that writes nothing ignores it.
+    /// Sets the ttl of what is written, instead of the cache's ttl. A verb that writes nothing ignores it.
     pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
         self.options.ttl = Some(ttl.into());
         self
     }
 
-    /// Loads as `policy` says; a verb that loads nothing ignores it, and the choices that follow.
+    /// Uses `policy` for this call. A verb that loads nothing ignores it, and the three options below.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.loading.policy = Some(policy);
         self
@@ -220,7 +220,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         self.with().get_or_load(key, loader)
     }
 
-    /// As [`Cache::get_or_load_with`](crate::Cache::get_or_load_with), likewise.
+    /// As [`Cache::get_or_load_with`](crate::Cache::get_or_load_with), with a loader that is not async.
     ///
     /// # Errors
     /// As there.
@@ -235,7 +235,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         self.with().get_or_load_with(key, loader)
     }
 
-    /// As [`Cache::get_or_load_many`](crate::Cache::get_or_load_many), likewise.
+    /// As [`Cache::get_or_load_many`](crate::Cache::get_or_load_many), with a loader that is not async.
     ///
     /// # Errors
     /// As there.

@@ -1,8 +1,8 @@
 //! Named caches: a program configures them once and asks for them by alias anywhere.
 //!
-//! An alias is a recipe and one instance. [`get`] makes the instance at its first call and answers the same one ever after.
-//! A far-only alias may be asked for with several types of value: each is a view of one store. Live values have one type,
-//! so an alias with a near tier has too. Unconfigured, `default` is `memory://`.
+//! An alias has a recipe and one instance. [`get`] makes the instance at its first call and returns the same one from then on.
+//! An alias without a near tier can be used with several types of value, all over one store. Live values have one type, so an
+//! alias with a near tier has one, too. Until something is configured, `default` is `memory://`.
 
 use std::{
     any::{Any, TypeId, type_name},
@@ -17,10 +17,10 @@ use serde_json::Value;
 use super::{Policy, Recipe};
 use crate::{Builder, Cache, Error, ErrorKind, Result, far::AnyStore, serializer::Codecs};
 
-/// The alias that means the cache of whoever names none.
+/// The alias that is used where none is named.
 pub const DEFAULT: &str = "default";
 
-/// Recipes by alias, and the policy of caches that say nothing of their own.
+/// Recipes by alias, and the policy of caches that set none.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     recipes: BTreeMap<String, Recipe>,
@@ -41,15 +41,15 @@ impl Config {
         self
     }
 
-    /// Lets every cache of the process that is built from now on, named or not, load as `policy` says where it says nothing
-    /// itself.
+    /// Sets the policy of the process: every cache that is built from now on, named or not, uses it for the fields that its own
+    /// policy leaves unset.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// Aliases from TOML: a table or a URL each.
+    /// Aliases from TOML, each a table or a URL.
     ///
     /// ```
     /// use scrubjay::{caches, caches::Config};
@@ -77,7 +77,7 @@ impl Config {
         Self::from_value(value.map_err(|error| Error::config("not TOML").with_source(error.message().to_owned()))?)
     }
 
-    /// Aliases from JSON, likewise.
+    /// Aliases from JSON, each a table or a URL.
     ///
     /// # Errors
     /// [`ErrorKind::Config`], naming the alias.
@@ -86,7 +86,7 @@ impl Config {
         Self::from_value(value.map_err(|error| Error::config("not JSON").with_source(error))?)
     }
 
-    /// Aliases from a value that serde has read, likewise.
+    /// Aliases from a value that serde has read, each a table or a URL.
     ///
     /// # Errors
     /// [`ErrorKind::Config`], naming the alias.
@@ -142,7 +142,7 @@ fn unconfigured() -> BTreeMap<String, Alias> {
     BTreeMap::from([(DEFAULT.to_owned(), Recipe::default().into())])
 }
 
-/// Replaces the configuration. Caches that were already got stay as they are; from now on [`get`] answers new ones.
+/// Replaces the configuration. Caches returned before stay as they are; from now on [`get`] returns new ones.
 ///
 /// # Errors
 /// [`ErrorKind::Config`] without a `default`.
@@ -174,7 +174,7 @@ where
     get_with(alias, Codecs::serde())
 }
 
-/// As [`get`], for types without serde: `codecs` tells what serializers they can have.
+/// As [`get`], for types without serde: `codecs` says which serializers they can have.
 ///
 /// # Errors
 /// As [`get`].
@@ -197,7 +197,7 @@ pub fn get_with<V: Clone + Send + Sync + 'static>(alias: &str, codecs: Codecs<V>
     Ok(cache)
 }
 
-/// A new cache of that alias's recipe: its own tiers, for the caller to override and build.
+/// A builder with that alias's recipe, for a new cache with tiers of its own.
 ///
 /// ```
 /// use std::time::Duration;
@@ -218,7 +218,7 @@ where
     create_with(alias, Codecs::serde())
 }
 
-/// As [`create`], for types without serde: `codecs` tells what serializers they can have.
+/// As [`create`], for types without serde: `codecs` says which serializers they can have.
 ///
 /// # Errors
 /// As [`create`].

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::seconds;
 use crate::{Error, Parameters, Result, Ttl, ttl::parse_duration};
 
-/// How [`get_or_load`](crate::Cache::get_or_load) and `#[cached]` load, and how long what they loaded may be served.
+/// How [`get_or_load`](crate::Cache::get_or_load) and `#[cached]` load, and how long they may serve what they loaded.
 ///
-/// What is `None` is decided further out: a call's policy goes over the cache's, the cache's over the
-/// [process's](crate::caches::Config::policy), and that over the defaults told below. It is read from a URL
-/// (`?grace=1m&soft-timeout=50ms`), from a table of configuration, or built:
+/// A field that is `None` is taken from the next level: a call's policy comes before the cache's, the cache's before the
+/// [process's](crate::caches::Config::policy), and that before the defaults below. A policy is read from a URL
+/// (`?grace=1m&soft-timeout=50ms`), from a configuration table, or built:
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,33 +25,33 @@ use crate::{Error, Parameters, Result, Ttl, ttl::parse_duration};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Policy {
-    /// How long after its ttl a value may still be served: while it is loaded anew, and when that fails. None by default.
+    /// How long after its ttl a value may still be served: while it is reloaded, and when the reload fails. Not at all by default.
     #[serde(with = "seconds")]
     pub grace: Option<Duration>,
-    /// How long a caller waits for a load before it takes a stale value that is at hand; zero is not at all. By default it
-    /// waits for the load.
+    /// How long a caller waits for a load before it returns the stale value, if there is one; zero returns it at once. By default
+    /// it waits for the load.
     #[serde(with = "seconds")]
     pub soft_timeout: Option<Duration>,
-    /// How long a caller waits for a load at most; then the load is given up. Unlimited by default.
+    /// How long a caller waits for a load at most; then it gets an error. Unlimited by default.
     #[serde(with = "seconds")]
     pub load_timeout: Option<Duration>,
-    /// How long after a failed load a stale value is served without trying again. 10 s by default.
+    /// How long after a failed load the stale value is served without another attempt. 10 s by default.
     #[serde(with = "seconds")]
     pub back_off: Option<Duration>,
-    /// How eagerly a value is loaded anew before its ttl ends (the β of `XFetch`; 1 suits most), never in the first nine tenths of
-    /// its life. 0, never, by default.
+    /// How eagerly a value is reloaded before its ttl ends (the β of `XFetch`; 1 suits most), but never in the first nine tenths
+    /// of its ttl. 0 by default: never.
     pub early_refresh: Option<f64>,
-    /// By which share of itself a ttl may be shortened, at random, so that entries written together do not expire together.
-    /// 0 by default, at most 1.
+    /// The share, from 0 to 1, by which a ttl may be shortened at random, so that entries loaded together do not expire together.
+    /// 0 by default.
     pub jitter: Option<f64>,
-    /// How long it is remembered that a loader found nothing. Zero, not at all, by default.
+    /// How long it is remembered that a loader found nothing. Zero by default: not at all.
     #[serde(with = "seconds")]
     pub negative_ttl: Option<Duration>,
-    /// Whether one process loads for all that share the store.
+    /// Whether one process loads for all that share the store. By default, with a lease of 2 s.
     pub lease: Option<Lease>,
-    /// What happens to a load when the cache fails.
+    /// What happens to a load when the store fails. By default it goes on without the store.
     pub on_failure: Option<OnFailure>,
-    /// How many loads that nobody waits for any more may go on at once. 64 by default; one too many is cancelled.
+    /// How many loads may continue at once without a caller that waits for them. 64 by default; a load beyond that is cancelled.
     pub detached_loads: Option<u32>,
 }
 
@@ -60,19 +60,19 @@ pub struct Policy {
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
 pub enum Lease {
-    /// Each process loads for itself. An entry never shows anything but values to other programs.
+    /// Each process loads for itself. Other programs never see a lease under a key.
     Off,
-    /// Who loads holds the key on the store for this long (2 s by default), renewed while it lives. If it dies somebody else
-    /// loads after that time, and what the dead one may still write is refused.
+    /// The process that loads holds a lease on the key for this long (2 s by default), and renews it while it loads. If it dies,
+    /// another process loads after that time, and a late write of the dead one is refused.
     For(Duration),
 }
 
-/// What happens to a load when the store fails. A configuration error is always one.
+/// What happens to a load when the store fails. A configuration error is always returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum OnFailure {
-    /// The loader answers as if there were no store, which is left alone for a second.
+    /// The loader runs as if there were no store, and loads do not ask the store for a second.
     #[default]
     Load,
     /// The caller gets the error.
@@ -80,7 +80,7 @@ pub enum OnFailure {
 }
 
 impl Policy {
-    /// Says nothing yet; the setters chain.
+    /// A policy with every field unset, to chain setters on.
     pub const fn new() -> Self {
         Self {
             grace: None,
@@ -156,7 +156,7 @@ impl Policy {
         self
     }
 
-    /// This policy where it says something, `under` where it does not.
+    /// This policy, with its unset fields taken from `under`.
     pub fn over(self, under: Self) -> Self {
         Self {
             grace: self.grace.or(under.grace),

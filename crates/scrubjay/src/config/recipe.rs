@@ -18,9 +18,9 @@ use crate::{
 
 use super::Policy;
 
-/// What a cache is to be, as plain choices: from a URL, from a table, or by setters. `Debug` shows no secret.
+/// The description of a cache as plain data: from a URL, from a table, or by setters. `Debug` shows no secret.
 ///
-/// A recipe can be kept, cloned and edited; a [`Builder`](crate::Builder) or a name in [`caches`](crate::caches) makes a cache of it.
+/// A recipe can be kept, cloned and edited. An alias in [`caches`](crate::caches) makes a cache of it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -51,16 +51,16 @@ pub struct Recipe {
     pub(crate) plugins: Vec<PluginChoice>,
 }
 
-/// Whether bytes in a store may be wrapped in an envelope, to tell more than a value.
+/// Whether entries in a store may be wrapped in an envelope, which carries metadata beside the value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Wire {
-    /// Where there is more to tell: how long a value may be served stale, that there is none, that it is being loaded. All
-    /// else is bare: exactly what the serializer wrote.
+    /// Entries are wrapped if they carry more than a value: how long it may be served stale, that there is none, that it is
+    /// being loaded. All others are exactly the serializer's bytes.
     #[default]
     Enveloped,
-    /// Never, and nothing is taken for an envelope: for raw bytes that other programs share. Loads hold no leases, then;
-    /// [locks](crate::Cache::lock) are still kept as envelopes, under names of their own.
+    /// Entries are always exactly the serializer's bytes, and are read as such: for values that other programs share. Loads hold
+    /// no leases. Locks are still kept as envelopes, under names of their own.
     Bare,
 }
 
@@ -114,15 +114,15 @@ impl Recipe {
         }
     }
 
-    /// What `url` says.
+    /// The recipe that `url` describes.
     ///
     /// Every choice of a builder is an option: `namespace`, `ttl`, `timeout`, `serializer`, `near` (`none`, `memory`,
     /// `unbounded` or a number of entries), `near-ttl`, `key-layout`, `key-builder`, `plugins`, `layers`, `wire`, and the
-    /// fields of [`Policy`] (`grace`, `load-timeout`, …). The rest are the serializer's, the layers', the plugins' and the
-    /// store's own.
+    /// fields of [`Policy`] (`grace`, `load-timeout`, …). The others are options of the serializer, the layers, the plugins and
+    /// the store.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if it is no URL, or an option of the cache cannot be read. Names are looked up when a cache is built.
+    /// [`ErrorKind::Config`] if it is no URL, or an option of the cache has a wrong value. Names are looked up when a cache is built.
     pub fn from_url(url: &str) -> Result<Self> {
         Self::from_config(StoreConfig::from(Url::parse(url)?))
     }
@@ -163,7 +163,7 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// Adds a server; without a port the store's default one is meant.
+    /// Adds a server; without a port it has the store's default port.
     #[must_use]
     pub fn host(mut self, name: impl Into<String>, port: Option<u16>) -> Self {
         self.config = self.config.host(name, port);
@@ -184,35 +184,35 @@ impl Recipe {
         self
     }
 
-    /// Logs in with `password`, which no output shows.
+    /// Logs in with `password`, which is never shown.
     #[must_use]
     pub fn password(mut self, password: impl Into<crate::far::Secret>) -> Self {
         self.config = self.config.password(password);
         self
     }
 
-    /// Gives far calls this long unless a call says otherwise.
+    /// Sets the timeout of far calls that give none.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.config.timeout = Some(timeout);
         self
     }
 
-    /// Gives an option of the serializer, the layers, the plugins or the store, as a URL's query would.
+    /// Sets an option of the serializer, the layers, the plugins or the store, as in a URL's query.
     #[must_use]
     pub fn option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.config = self.config.option(name, value);
         self
     }
 
-    /// Keeps bytes in `store`, instead of the one that the scheme names.
+    /// Keeps bytes in `store`, instead of the store that the scheme names.
     #[must_use]
     pub fn store(mut self, store: impl Into<AnyStore>) -> Self {
         self.store = Some(store.into());
         self
     }
 
-    /// Puts the serializer of that name before the far tier.
+    /// Uses the serializer of that name for the far tier.
     #[must_use]
     pub fn serializer(mut self, chain: impl Into<String>) -> Self {
         self.serializer = Some(chain.into());
@@ -220,7 +220,7 @@ impl Recipe {
         self
     }
 
-    /// Puts `serializer` before the far tier, for caches of `V`; asked for another type, it is an error.
+    /// Uses `serializer` for the far tier of caches of `V`. Building a cache of another type is an error.
     #[must_use]
     pub fn serializer_for<V: 'static>(mut self, serializer: impl Serializer<V>) -> Self {
         let serializer: Arc<dyn Serializer<V>> = Arc::new(serializer);
@@ -236,35 +236,35 @@ impl Recipe {
         self
     }
 
-    /// Lets an entry live this long unless a call says otherwise.
+    /// Sets the ttl of entries whose call gives none.
     #[must_use]
     pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
         self.ttl = ttl.into();
         self
     }
 
-    /// Loads as `policy` says.
+    /// Sets how the cache loads.
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// Chooses whether bytes may be wrapped.
+    /// Chooses whether entries in the store may carry metadata beside the value.
     #[must_use]
     pub fn wire(mut self, wire: Wire) -> Self {
         self.wire = wire;
         self
     }
 
-    /// Keeps up to so many live values before the far tier.
+    /// Keeps up to `entries` live values in a near tier.
     #[must_use]
     pub fn near(mut self, entries: u64) -> Self {
         self.near = Some(NearChoice::Entries(entries));
         self
     }
 
-    /// Keeps what the far tier holds no longer than this in the near one.
+    /// How long the near tier may answer for the far tier, at most.
     #[must_use]
     pub fn near_ttl(mut self, ttl: Duration) -> Self {
         self.near_ttl = Some(ttl);
@@ -292,7 +292,7 @@ impl Recipe {
         self
     }
 
-    /// Adds the plugin of that name; each cache made of this recipe has its own.
+    /// Adds the plugin of that name; each cache made of this recipe has one of its own.
     #[must_use]
     pub fn plugin_name(mut self, name: impl Into<String>) -> Self {
         self.plugins.push(PluginChoice::Name(name.into()));

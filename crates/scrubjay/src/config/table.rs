@@ -6,10 +6,10 @@ use super::Recipe;
 use crate::{Error, Parameters, Result, far::StoreConfig, url::Url};
 
 impl Recipe {
-    /// What a URL, or a table like this one, says:
+    /// The recipe that a URL or a table like this one describes:
     ///
     /// ```toml
-    /// cache = "redis"                                      # a scheme, or a URL that the other keys add to
+    /// cache = "redis"                                      # a scheme, or a URL, to which the other keys are added
     /// endpoint = "localhost"
     /// port = 6379
     /// db = 1

@@ -1,4 +1,4 @@
-//! `get_for_update`: a value, and the token by which `compare_and_set` tells whether it has changed since.
+//! `get_for_update`: a value, and the token with which `compare_and_set` detects a change.
 
 use super::{Command, Engine, Options, Source, command::single_key};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     plugin::Reads,
 };
 
-/// A value, and the token by which [`compare_and_set`](crate::Cache::compare_and_set) tells whether it has changed since.
+/// A value, and the token with which [`compare_and_set`](crate::Cache::compare_and_set) detects a change.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Current<V> {

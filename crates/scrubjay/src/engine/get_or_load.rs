@@ -31,9 +31,9 @@ impl<'a, L> GetOrLoad<'a, L> {
 
 /// What one call of `get_or_load` may choose beside.
 impl<'a, V: Clone + Send + Sync + 'static, L: Loader<V>> Request<'a, V, GetOrLoad<'a, L>> {
-    /// Loads in a task of its own, on the tokio runtime of the caller: the load goes on while callers come and go, and is
-    /// cancelled when the last of them leaves. Those with a stale value at hand leave after the policy's `soft-timeout`, and
-    /// the load goes on for them.
+    /// Loads in a task of its own, on the caller's tokio runtime. The load continues when a caller is cancelled, and is cancelled
+    /// itself when all of them are. Callers that have a stale value return it after the policy's `soft-timeout`, and the load
+    /// continues in the background.
     pub fn spawned(self) -> Request<'a, V, GetOrLoad<'a, Spawned<L>>>
     where
         L: 'static,

@@ -56,23 +56,23 @@ pub trait Loading {
 
 /// What one call of `get_or_load` or `get_or_load_many` may choose.
 impl<V: Clone + Send + Sync + 'static, C: Command<V> + Loading> Request<'_, V, C> {
-    /// Loads as `policy` says, where it says something; the cache's policy decides the rest.
+    /// Uses `policy` for this call; the cache's policy applies where it leaves a field unset.
     pub fn policy(self, policy: Policy) -> Self {
         self.map(|command| command.choices().policy = Some(policy))
     }
 
-    /// Loads even if there is a value, from a beginning after this call, and keeps what it loads. Loads under way that began
-    /// before are not kept.
+    /// Loads even if there is a value, and stores what it loads. A load of the key that is already under way is not joined, and
+    /// its value is not stored.
     pub fn force_refresh(self) -> Self {
         self.map(|command| command.choices().reading = Reading::Nowhere)
     }
 
-    /// Does not look into the cache, but takes part in a load of the key that is under way.
+    /// Does not read the cache, but joins a load of the key that is under way.
     pub fn skip_read(self) -> Self {
         self.map(|command| command.choices().reading = Reading::Flights)
     }
 
-    /// Does not keep what it loads.
+    /// Does not store what it loads.
     pub fn skip_write(self) -> Self {
         self.map(|command| command.choices().writing = Writing::Forget)
     }

@@ -27,7 +27,7 @@ impl<'a> Lock<'a> {
 
 /// What one call of `lock` may choose beside.
 impl<'a, V: Clone + Send + Sync + 'static> Request<'a, V, Lock<'a>> {
-    /// Waits no longer than this; zero tries once. Without it the wait has no end but the lock.
+    /// Waits no longer than this; zero tries once. Without it the call waits until the lock is free.
     pub fn within(self, patience: Duration) -> Self {
         self.map(|lock| lock.patience = Some(patience))
     }

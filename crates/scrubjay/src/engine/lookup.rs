@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Command, Engine, Options, command::single_key, tiers::Received};
 use crate::{Error, Key, Operation, Result, far::Want, near::Standing, plugin::Reads};
 
-/// The whole truth about a key.
+/// What is known about a key.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Lookup<V> {
@@ -19,7 +19,7 @@ pub enum Lookup<V> {
         /// How long that tier keeps it, `None` for no deadline.
         ttl: Option<Duration>,
     },
-    /// A value whose ttl has ended, kept for the policy's `grace`: only loads may serve it.
+    /// A value whose ttl has ended, kept for the policy's `grace`. Only loads return it.
     #[non_exhaustive]
     Stale {
         /// The value.
@@ -27,13 +27,13 @@ pub enum Lookup<V> {
         /// The tier that answered.
         source: Source,
     },
-    /// A loader has found, not long ago, that there is no value.
+    /// A loader found no value, and that is still remembered.
     #[non_exhaustive]
     Negative {
         /// The tier that answered.
         source: Source,
     },
-    /// No value to be had.
+    /// No value.
     Miss(MissReason),
 }
 
@@ -61,9 +61,9 @@ pub enum Source {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum MissReason {
-    /// No live entry stands there.
+    /// There is no entry.
     Absent,
-    /// Bytes stand there that the serializer cannot decode into this type. They are counted, and overwritten by the next `set`.
+    /// There are bytes that the serializer cannot decode into this type. They are counted, and the next `set` overwrites them.
     Undecodable(Error),
 }
 

@@ -10,13 +10,14 @@ use std::{
 use super::{Command, Engine, Expiring, Options};
 use crate::{Result, Ttl, plugin::Observation};
 
-/// A call of a verb, as a future that does nothing until awaited: options chain on it first.
+/// A call of a verb: a future that does nothing until it is awaited, with options to chain on it before that.
 ///
-/// An answer from the near tier allocates nothing; only what goes on to the far tier is boxed. It is `Send` and `Unpin`, so
-/// `join!` and `select!` take it. Dropping it cancels the call: what was on its way may still have been carried out.
+/// An answer from the near tier allocates nothing; only a call that goes on to the far tier is boxed. A request is `Send` and
+/// `Unpin`, so `join!` and `select!` take it. Dropping it cancels the call; a command that was already sent may still be
+/// carried out.
 ///
 /// # Panics
-/// If polled after it has answered.
+/// If polled again after it has returned.
 #[must_use = "a request does nothing until it is awaited"]
 pub struct Request<'a, V, C: Command<V> + 'a> {
     engine: &'a Engine<V>,
@@ -38,19 +39,19 @@ impl<'a, V, C: Command<V>> Request<'a, V, C> {
         Self { engine, state: State::Ready { command, options } }
     }
 
-    /// Uses `namespace` instead of the cache's; the empty one is none.
+    /// Uses `namespace` instead of the cache's; an empty one means none.
     pub fn namespace(mut self, namespace: &'a str) -> Self {
         self.change_options(|options| options.namespace = Some(namespace));
         self
     }
 
-    /// Gives the far tier this long instead of the cache's timeout.
+    /// Sets the timeout of the far tier for this call, instead of the cache's timeout.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.change_options(|options| options.timeout = Some(timeout));
         self
     }
 
-    /// Lets what is written live this long, instead of the cache's ttl.
+    /// Sets the ttl of what is written, instead of the cache's ttl.
     pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self
     where
         C: Expiring,

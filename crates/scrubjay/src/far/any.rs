@@ -75,7 +75,7 @@ impl<S: Store> Boxed for S {
 
 /// Any store, boxed; clones share it. `Display` prints the stack: `timeout(retry(memory))`.
 ///
-/// One boxed future a call is noise beside a network round trip, and it is what lets layers be stacked by name.
+/// Each call boxes its future. That costs little beside a network round trip, and lets layers be stacked by name.
 #[derive(Clone)]
 pub struct AnyStore(Arc<dyn Boxed>);
 

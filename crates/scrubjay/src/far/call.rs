@@ -6,13 +6,13 @@ use bytes::Bytes;
 
 use crate::{Operation, clock, ttl::A_HUNDRED_YEARS};
 
-/// One call to a store: what the user asked for, and until when there is time.
+/// One call to a store: the cache command, and its deadline.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Call {
     /// The cache command that this call serves.
     pub operation: Operation,
-    /// When the caller stops waiting. It covers connecting, queueing, sending, receiving and retrying.
+    /// When the call must have ended. It covers connecting, queueing, sending, receiving and retrying.
     pub deadline: Instant,
 }
 
@@ -40,7 +40,7 @@ pub struct Item<'a> {
     pub key: &'a str,
     /// The bytes.
     pub value: Bytes,
-    /// How long they live, `None` until evicted.
+    /// How long they live; `None` means until they are evicted.
     pub ttl: Option<Duration>,
 }
 
@@ -55,7 +55,7 @@ pub struct Change<'a> {
     pub ttl: Option<Duration>,
 }
 
-/// What a `get` is to bring back about each key. All of it costs one round trip.
+/// What a `get` returns about each key. All of it costs one round trip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Want {
@@ -82,7 +82,7 @@ impl Want {
     pub const EVERYTHING: Self = Self { token: true, ..Self::VALUE_AND_TTL };
 }
 
-/// What a store holds under a key, as far as it was [`Want`]ed.
+/// What a store holds under a key; only what was [`Want`]ed is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// The bytes, empty if not wanted.
@@ -93,7 +93,7 @@ pub struct Found {
     pub token: Option<Token>,
 }
 
-/// What an entry was when it was read, so that a later write can tell whether it has changed since.
+/// Identifies the state of an entry when it was read, so that a later write can tell whether it has changed since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Token {
@@ -105,13 +105,13 @@ pub enum Token {
     Value(Bytes),
 }
 
-/// What came of a [`claim`](super::Store::claim).
+/// The result of a [`claim`](super::Store::claim).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Claim {
     /// The item was written; this is its token.
     Won(Token),
-    /// This stood there, with value, ttl and token.
+    /// There was this entry, with value, ttl and token.
     Held(Found),
 }
 
@@ -119,9 +119,9 @@ pub enum Claim {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scope<'a> {
-    /// Every key that starts with this text. It is no pattern: every character stands for itself.
+    /// Every key that starts with this text. The text is not a pattern.
     Prefix(&'a str),
-    /// Everything that the store holds, other programs' entries too.
+    /// Everything that the store holds, including other programs' entries.
     Everything,
 }
 
@@ -129,7 +129,7 @@ pub enum Scope<'a> {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Reply {
-    /// Nothing there.
+    /// No value.
     Nil,
     /// Done.
     Ok,

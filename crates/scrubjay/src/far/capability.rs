@@ -4,8 +4,9 @@ use std::time::Duration;
 
 /// What a store, or a stack of layers over one, can do.
 ///
-/// The behaviour suite tests what is declared and expects [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) of what
-/// is not; the builder adds a [`Timeout`](super::layer::Timeout) to what does not keep deadlines itself.
+/// The behaviour suite tests everything that is declared, and expects
+/// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for everything else. The builder adds a
+/// [`Timeout`](super::layer::Timeout) to a store that does not keep deadlines itself.
 ///
 /// End a literal with `..Capability::NONE`, so that it still compiles when a field is added:
 ///
@@ -20,32 +21,32 @@ use std::time::Duration;
 pub struct Capability {
     /// The finest ttl the store keeps. Finer ones are rounded up.
     pub ttl_resolution: Duration,
-    /// Tells the remaining ttl, and changes it.
+    /// Can read and change the remaining ttl.
     pub expire: bool,
-    /// Changes counters atomically.
+    /// Can change counters atomically.
     pub increment: bool,
-    /// Brings tokens back and compares them.
+    /// Can return tokens, and write only if a token still matches.
     pub compare_and_set: bool,
-    /// Removes the keys with a prefix.
+    /// Can remove all keys with a prefix.
     pub clear_prefix: bool,
-    /// Removes everything.
+    /// Can remove everything.
     pub clear_everything: bool,
     /// Answers `raw` commands.
     pub raw: bool,
     /// Applies a batch as a whole: nobody sees half of a `set_many`.
     pub atomic_batches: bool,
-    /// Belongs to this process alone, so that a cache without a namespace may be cleared.
+    /// Belongs to this process alone, so that `clear` may empty it for a cache without a namespace.
     pub private: bool,
-    /// Keeps what it is given. A store that does not is tested for answering as if empty.
+    /// Keeps what it is given. A store that does not must behave as if empty.
     pub retains: bool,
-    /// Ends every call by its deadline without help.
+    /// Ends every call by its deadline itself.
     pub keeps_deadlines: bool,
     /// Must be polled inside a tokio runtime.
     pub needs_runtime: bool,
 }
 
 impl Capability {
-    /// What the least store can do: `get`, `set`, `add` and `delete`, with ttls of any resolution, waiting inside tokio.
+    /// What every store can do: `get`, `set`, `add` and `delete`, with ttls of any resolution, inside a tokio runtime.
     pub const NONE: Self = Self {
         ttl_resolution: Duration::ZERO,
         expire: false,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Call, Capability, Change, Claim, Found, Item, Reply, Scope, Store, StoreInfo, Token, Want};
 use crate::{Operation, Result};
 
-/// Succeeds and stores nothing (`dummy://`): reads miss, `add` says `true`, `increment` answers the change.
+/// Succeeds and stores nothing (`dummy://`): reads miss, `add` returns `true`, `increment` returns the change.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DummyStore;
 

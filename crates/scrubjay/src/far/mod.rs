@@ -1,7 +1,7 @@
-//! The far tier: stores of bytes behind one port.
+//! The far tier: stores of bytes behind one trait.
 //!
-//! [`Store`] is the port that implementors write with plain `async fn`s; [`AnyStore`] is its boxed twin that the engine and
-//! the [`layer`]s hold. [`MemoryStore`] and [`DummyStore`] live in this process. A store never sees a value's type, a
+//! [`Store`] is the trait to implement, with `async fn`s. [`AnyStore`] is a boxed store, which the engine and the [`layer`]s
+//! hold. [`MemoryStore`] and [`DummyStore`] live in this process. A store never sees a value's type, a
 //! namespace or a serializer: only wire keys and bytes.
 
 mod any;

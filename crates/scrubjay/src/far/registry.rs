@@ -42,12 +42,12 @@ pub struct StoreConfig {
     /// The timeout of the cache around the store, `None` for the default of a second. Each call brings its own deadline; this is
     /// for what a store does beside calls, as connecting.
     pub timeout: Option<Duration>,
-    /// The options that are the store's own. A factory takes those it knows.
+    /// The store's own options. A factory takes those that it knows.
     pub parameters: Parameters,
 }
 
 impl StoreConfig {
-    /// The store of `scheme` with the field's defaults for all else.
+    /// The store of `scheme`, with defaults for everything else.
     #[must_use]
     pub fn new(scheme: impl Into<String>) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl StoreConfig {
         }
     }
 
-    /// Adds a server; without a port the store's default one is meant.
+    /// Adds a server; without a port it has the store's default port.
     #[must_use]
     pub fn host(mut self, name: impl Into<String>, port: Option<u16>) -> Self {
         self.hosts.push(Host { name: name.into(), port });
@@ -82,14 +82,14 @@ impl StoreConfig {
         self
     }
 
-    /// Logs in with `password`, which no output shows.
+    /// Logs in with `password`, which is never shown.
     #[must_use]
     pub fn password(mut self, password: impl Into<Secret>) -> Self {
         self.password = Some(password.into());
         self
     }
 
-    /// Gives one of the store's own options (`pool`, `max-entries`), as a URL's query would.
+    /// Sets one of the store's own options (`pool`, `max-entries`), as in a URL's query.
     #[must_use]
     pub fn option(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.parameters.insert(name, value);

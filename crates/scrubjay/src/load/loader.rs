@@ -48,7 +48,7 @@ pub trait Loader<V>: Sealed + Sized + Send {
 /// What a loader's error becomes.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// A function that answers a value: `|| async { Ok(value) }`.
+/// A loader that returns a value: `|| async { Ok(value) }`.
 #[derive(Debug)]
 pub struct Plain<F>(pub(crate) F);
 
@@ -75,7 +75,7 @@ where
     }
 }
 
-/// A function that is told of the load and answers an [`Outcome`]: `|load| async move { Ok(Outcome::NotFound) }`.
+/// A loader that gets the [`Load`] and returns an [`Outcome`]: `|load| async move { Ok(Outcome::NotFound) }`.
 #[derive(Debug)]
 pub struct Told<F>(pub(crate) F);
 
@@ -149,7 +149,7 @@ where
     }
 }
 
-/// A loader whose load is a task of its own: it goes on while its callers come and go.
+/// A loader that runs in a task of its own, which continues when a caller is cancelled.
 #[derive(Debug)]
 pub struct Spawned<L>(pub(crate) L);
 
@@ -187,7 +187,7 @@ pub trait BatchLoader<V>: Sealed + Send {
     fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send;
 }
 
-/// A function that answers the values of those keys it is given that it finds, as pairs: `|keys| async { Ok(pairs) }`.
+/// A loader that gets keys and returns those that it finds with their values, as pairs: `|keys| async { Ok(pairs) }`.
 #[derive(Debug)]
 pub struct Batch<F>(pub(crate) F);
 

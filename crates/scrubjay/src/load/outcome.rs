@@ -1,4 +1,4 @@
-//! What a loader is told, and what it may answer.
+//! What a loader gets, and what it may return.
 
 use crate::{Key, Ttl};
 
@@ -20,7 +20,7 @@ impl<V> Load<V> {
         self.key.as_str()
     }
 
-    /// The value whose ttl has ended, if it is still kept: to ask the origin whether it has changed since.
+    /// The value whose ttl has ended, if it is still kept: to ask the origin only whether it has changed.
     #[must_use]
     pub fn stale(&self) -> Option<&V> {
         self.stale.as_ref()
@@ -33,21 +33,21 @@ impl<V> Load<V> {
     }
 }
 
-/// What came of a load.
+/// The result of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome<V> {
-    /// A value, to be kept for the ttl of the call or the cache.
+    /// A value, to be stored for the ttl of the call or the cache.
     Store(V),
-    /// A value, to be kept for a ttl of its own.
+    /// A value, to be stored for a ttl of its own.
     StoreFor(V, Ttl),
-    /// A value for the callers alone.
+    /// A value for the callers, not to be stored.
     DontStore(V),
     /// There is no value. It is remembered for the policy's `negative-ttl`, if it has one.
     NotFound,
 }
 
-/// A value is kept.
+/// A value is stored.
 impl<V> From<V> for Outcome<V> {
     fn from(value: V) -> Self {
         Self::Store(value)

@@ -34,8 +34,7 @@ impl<V: Send + Sync + 'static> Builder<V> {
         Self { capacity: Some(DEFAULT_CAPACITY), weigher: None, listener: None, clock: Clock::System }
     }
 
-    /// Holds up to `capacity` entries, or up to that weight where there is a [`weigher`](Self::weigher). The default is
-    /// 10,000.
+    /// Holds up to `capacity` entries, or up to that weight if there is a [`weigher`](Self::weigher). The default is 10,000.
     pub fn capacity(mut self, capacity: u64) -> Self {
         self.capacity = Some(capacity);
         self
@@ -47,8 +46,8 @@ impl<V: Send + Sync + 'static> Builder<V> {
         self
     }
 
-    /// Weighs an entry by its key (without namespace) and value, once for every write, outside the locks. An entry heavier
-    /// than the whole capacity is not kept.
+    /// Sets the weight of an entry by its key (without namespace) and value. `weigher` is called once for every write, outside the
+    /// locks. An entry heavier than the whole capacity is not kept.
     pub fn weigher(mut self, weigher: impl Fn(&str, &V) -> u32 + Send + Sync + 'static) -> Self {
         self.weigher = Some(Arc::new(weigher));
         self
@@ -77,19 +76,20 @@ impl<V: Send + Sync + 'static> Builder<V> {
         self
     }
 
-    /// Calls `listener` with each entry that left and why: evicted, expired, replaced, deleted or cleared.
+    /// Calls `listener` with each entry that was removed and why: evicted, expired, replaced, deleted or cleared.
     ///
-    /// It runs outside the locks, on the thread that made the entry leave (the janitor's, for what expired in an idle cache),
-    /// and may call the cache. An expired or cleared entry is told when it is freed, which is later than when it died.
+    /// It runs outside the locks, on the thread that removed the entry (the janitor's, for entries that expired in an idle cache),
+    /// and may call the cache. For an expired or cleared entry it is called when the entry is freed, which is later than when it
+    /// expired or was cleared.
     ///
     /// ```
     /// use std::sync::{Arc, Mutex};
     /// use scrubjay::{Memory, near::Cause};
     ///
     /// let left = Arc::new(Mutex::new(Vec::new()));
-    /// let told = Arc::clone(&left);
+    /// let seen = Arc::clone(&left);
     /// let memory = Memory::builder()
-    ///     .listener(move |key, value: u32, cause| told.lock().unwrap().push((key.key.to_owned(), value, cause)))
+    ///     .listener(move |key, value: u32, cause| seen.lock().unwrap().push((key.key.to_owned(), value, cause)))
     ///     .build();
     /// memory.set("answer", 41, None);
     /// memory.set("answer", 42, None);
@@ -100,7 +100,7 @@ impl<V: Send + Sync + 'static> Builder<V> {
         self
     }
 
-    /// The cache.
+    /// Builds the cache.
     #[must_use]
     pub fn build(self) -> Memory<V> {
         let Self { capacity, weigher, listener, clock } = self;

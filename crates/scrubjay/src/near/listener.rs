@@ -1,14 +1,14 @@
-//! Tells users what left the cache, and why.
+//! Reports removed entries, and why they were removed.
 
 use std::sync::Arc;
 
 use crate::QualifiedKey;
 
-/// Why an entry left.
+/// Why an entry was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The cache was full, and the policy chose it.
+    /// The cache was full, and the policy chose this entry.
     Evicted,
     /// Its deadline had passed.
     Expired,

@@ -21,11 +21,11 @@ use crate::{Clock, Moment, Remaining, key::QualifiedKey};
 
 /// An in-process cache of live values: bounded, with a deadline per entry, shared by its clones.
 ///
-/// A hit clones the value, so wrap what is big in an `Arc`: then all callers share it. Reading takes a shared lock on one
-/// shard. `exists`, `add`, `compare_and_set` and `clear` are exact right after a write; only `len` counts what has expired or
-/// was cleared and no sweep has freed yet.
+/// A hit clones the value, so wrap large values in an `Arc`: then all callers share one. Reading takes a shared lock on one
+/// shard. `exists`, `add`, `compare_and_set` and `clear` are exact right after a write. Only `len` also counts entries that have
+/// expired or were cleared and are not freed yet.
 ///
-/// Values are dropped outside the locks; `V::clone` runs under one and must not call the cache.
+/// Values are dropped outside the locks. `V::clone` runs under a lock and must not call the cache.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,7 +37,7 @@ use crate::{Clock, Moment, Remaining, key::QualifiedKey};
 /// ```
 pub struct Memory<V>(Arc<Shards<V>>);
 
-/// A live entry as read: the value and what is known of it.
+/// A live entry as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Held<V> {
@@ -68,7 +68,7 @@ pub(crate) enum Standing<V> {
     Absent,
 }
 
-/// Making one.
+/// Construction.
 impl<V: Send + Sync + 'static> Memory<V> {
     /// A cache that holds up to `capacity` entries.
     #[must_use]
@@ -94,7 +94,7 @@ impl<V: Send + Sync + 'static> Memory<V> {
 
 /// What it is.
 impl<V> Memory<V> {
-    /// The entries held: expired and cleared ones that no sweep has freed yet included.
+    /// The number of entries held, including expired and cleared ones that are not freed yet.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -141,7 +141,7 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
         })
     }
 
-    /// Whether a live entry stands under `key`. Does not count as a read.
+    /// Whether there is a live entry under `key`. Does not count as a read.
     pub fn exists<'k>(&self, key: impl Into<QualifiedKey<'k>>) -> bool {
         self.0.peek(self.0.hash(key.into()), |_| ()).is_some()
     }
@@ -155,8 +155,8 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
         }
     }
 
-    /// Every live entry: namespace, key and value. Each shard is read as a whole when the iterator comes to it, so entries
-    /// written meanwhile may be seen or not; no lock is held in between.
+    /// Every live entry: namespace, key and value. Each shard is copied when the iterator reaches it, so entries written
+    /// meanwhile may or may not be seen. No lock is held in between.
     pub fn iter(&self) -> impl Iterator<Item = (String, String, V)> + '_ {
         let copy = |entry: &Entry<V>| {
             let key = entry.key.qualified();
@@ -178,18 +178,19 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
 
 /// Writing.
 impl<V: Clone + Send + Sync + 'static> Memory<V> {
-    /// Puts `value` under `key` for `ttl`, `None` for no deadline.
+    /// Stores `value` under `key` for `ttl`; `None` means without a deadline. A `ttl` of zero expires at the
+    /// next tick of the clock.
     pub fn set<'k>(&self, key: impl Into<QualifiedKey<'k>>, value: V, ttl: Option<Duration>) {
         self.put(key.into(), value, self.deadline(ttl), &Condition::Always);
     }
 
-    /// Puts `value` under `key` unless a live entry stands there; says whether it did.
+    /// Stores `value` under `key` unless there is a live entry. Returns whether it did.
     pub fn add<'k>(&self, key: impl Into<QualifiedKey<'k>>, value: V, ttl: Option<Duration>) -> bool {
         self.claim(key, value, ttl).is_some()
     }
 
-    /// Puts `value` under `key` for `ttl`, `None` for no deadline, if the live entry there still has `version`; says whether it
-    /// did.
+    /// Stores `value` under `key` for `ttl`, `None` for no deadline, if the live entry there still has `version`. Returns whether
+    /// it did.
     pub fn compare_and_set<'k>(
         &self,
         key: impl Into<QualifiedKey<'k>>,
@@ -205,12 +206,12 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
         self.put(key.into(), value, self.deadline(ttl), &Condition::Absent)
     }
 
-    /// Gives the live entry under `key` a new ttl, `None` for no deadline; says whether there was one.
+    /// Gives the live entry under `key` a new ttl, `None` for no deadline. Returns whether there was one.
     pub fn expire<'k>(&self, key: impl Into<QualifiedKey<'k>>, ttl: Option<Duration>) -> bool {
         self.0.expire(self.0.hash(key.into()), self.deadline(ttl))
     }
 
-    /// Removes the entry under `key`; says whether a live one stood there.
+    /// Removes the entry under `key`. Returns whether it was live.
     pub fn delete<'k>(&self, key: impl Into<QualifiedKey<'k>>) -> bool {
         self.0.delete(self.0.hash(key.into()), |_| true)
     }
@@ -225,13 +226,13 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
         self.0.delete(self.0.hash(key), |_| !void.load(Ordering::SeqCst));
     }
 
-    /// Removes every entry of `namespace`, and no other, in a time that does not depend on how many there are: they are not
-    /// there from now on, and later writes and the janitor give the memory back.
+    /// Removes every entry of `namespace`, and no other. This takes the same time however many entries there are: they are absent
+    /// from now on, and later writes and the janitor free their memory.
     pub fn clear(&self, namespace: &str) {
         self.0.clear(|| Scope::Namespace(namespace.into()));
     }
 
-    /// Removes every entry, likewise.
+    /// Removes every entry, in the same way.
     pub fn clear_all(&self) {
         self.0.clear(|| Scope::Everything);
     }
@@ -241,25 +242,24 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
         self.0.clear_where(leaves);
     }
 
-    /// Looks at up to `budget` slots a shard and frees what has expired at `now` or was cleared; answers how many entries it
-    /// freed.
+    /// Looks at up to `budget` slots per shard, and frees entries that have expired at `now` or were cleared. Returns how many.
     ///
-    /// Nobody needs to call it: each write looks at a few slots, and a janitor thread at all of them, once a second, while
-    /// there is something that may have died. It is here for programs that may not have another thread, and for tests.
+    /// You need not call it: each write looks at a few slots, and a janitor thread looks at all of them once a second while
+    /// entries may have expired or been cleared. It is for programs that must not have another thread, and for tests.
     pub fn sweep(&self, now: Moment, budget: usize) -> usize {
         self.0.sweep(now, budget)
     }
 
-    /// Takes the right to fill `key` from another tier. Take it before reading that tier.
+    /// The right to [`fill`](Self::fill) `key` with a value from another tier. Take it before reading that tier.
     pub fn ticket<'k>(&self, key: impl Into<QualifiedKey<'k>>) -> Ticket {
         self.0.ticket(self.0.hash(key.into()))
     }
 
-    /// Puts `value` under `key`, unless somebody wrote to its shard since `ticket` was taken: then what was read from the
-    /// other tier may be older than that write. Says whether it did.
+    /// Stores `value` under `key`, unless its shard was written to since `ticket` was taken: then the value from the other tier
+    /// may be older than that write. Returns whether it did.
     ///
-    /// The ttl counts from when the ticket was taken: however long the other tier took to answer, the entry outlives none
-    /// there.
+    /// The ttl counts from when the ticket was taken. So the entry does not outlive the one in the other tier, however long that
+    /// took to answer.
     pub fn fill<'k>(&self, key: impl Into<QualifiedKey<'k>>, value: V, ttl: Option<Duration>, ticket: Ticket) -> bool {
         let deadline = ttl.map_or(Moment::NEVER, |ttl| ticket.taken.after(ttl));
         self.put(key.into(), value, deadline, &Condition::Ticket(ticket)).is_some()

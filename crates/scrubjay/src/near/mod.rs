@@ -1,10 +1,10 @@
 //! The near tier: a bounded cache of live values in this process.
 //!
 //! Everything here is synchronous and needs no runtime. From the outside in: `memory` is the public handle and `builder` its
-//! choices; `shards` routes keys to shards and keeps the bound; `shard` is one lock's worth of entries; `slots` stores them,
-//! `policy` decides who leaves when it is full, `cleared` remembers what a `clear` has emptied, `notes` what is known of entries beyond their values, `listener` tells users what
-//! left, and `janitor` frees the expired when nobody comes by.
-//! What is *not* here: serializers, stores, plugins, loading. The engine joins those to this.
+//! options; `shards` routes keys to shards and keeps the bound; `shard` is one lock's worth of entries; `slots` stores them,
+//! `policy` decides which is evicted when it is full, `cleared` remembers what a `clear` has emptied, `notes` holds what is known
+//! of entries beyond their values, `listener` reports removed entries, and `janitor` frees dead entries of idle caches.
+//! Serializers, stores, plugins and loading are *not* here. The engine joins those to this.
 
 mod builder;
 mod cleared;

@@ -46,7 +46,7 @@ pub(super) struct Shards<V> {
 #[derive(Default)]
 struct Padded<V>(RwLock<Shard<V>>);
 
-/// The right to [`fill`](super::Memory::fill) an entry, void once somebody writes near it.
+/// The right to [`fill`](super::Memory::fill) an entry; void once its shard is written to.
 #[derive(Clone, Copy, Debug)]
 pub struct Ticket {
     writes: u64,

@@ -6,8 +6,8 @@ use super::{Command, Completion, Plugin};
 
 /// Counts how many keys that were read were found, and in which tier.
 ///
-/// `get`, `get_many`, `lookup`, `get_for_update`, `get_or_load` and `get_or_load_many` count, a key each. A value that was
-/// loaded, that somebody else's load brought, or that was served stale is a miss.
+/// Each key of `get`, `get_many`, `lookup`, `get_for_update`, `get_or_load` and `get_or_load_many` counts. A value that was
+/// loaded, awaited from another caller's load, or served stale, counts as a miss; a remembered "not found" counts as a hit.
 ///
 /// ```
 /// use scrubjay::{Cache, plugin::HitRatio};

@@ -1,8 +1,7 @@
 //! Plugins: observers of whole cache commands, near hits included.
 //!
 //! A plugin's [`before`](Plugin::before) runs when a command starts, its [`after`](Plugin::after) when the command has ended,
-//! in the order in which the plugins were added. The order of everything around them is told in ARCHITECTURE.md, "The life
-//! of a set".
+//! in the order in which the plugins were added.
 
 mod hit_ratio;
 mod plugins;
@@ -28,9 +27,9 @@ use crate::{Error, Key, Operation, Source, Ttl};
 
 /// Observes cache commands. Both hooks do nothing unless written.
 ///
-/// A hook runs on the caller's thread, inside the caller's call: a slow hook slows the command, so it must not block; async
-/// work is for a task that the plugin starts. A hook cannot veto a command, and time spent in one does not count against
-/// the far deadline. A command that timed out may have been carried out: nothing is rolled back.
+/// A hook runs on the caller's thread, inside the caller's call. So it must not block; start a task for async work. A hook
+/// cannot stop a command. Time spent in a hook does not count against the far tier's deadline. A command that timed out may
+/// have been carried out: nothing is rolled back.
 ///
 /// ```
 /// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
@@ -60,16 +59,16 @@ use crate::{Error, Key, Operation, Source, Ttl};
 /// # }
 /// ```
 pub trait Plugin: Any + Send + Sync {
-    /// The name, as `info` shows it.
+    /// The name, as [`Cache::info`](crate::Cache::info) shows it.
     fn name(&self) -> &str;
 
-    /// A command is about to start.
+    /// Called before a command starts.
     fn before(&self, _command: &Command<'_>) {}
 
-    /// The command has ended: for every `before` there is one `after`, whatever happened.
+    /// Called when the command has ended. For every `before` there is one `after`, whatever happened.
     fn after(&self, _command: &Command<'_>, _outcome: &Completion<'_>) {}
 
-    /// Whether this plugin reads [`Completion`]'s `took`. The clock is read only if some plugin does.
+    /// Whether this plugin reads [`Completion`]'s `took`. The clock is read only if some plugin returns `true`.
     fn measures_time(&self) -> bool {
         false
     }
@@ -85,11 +84,11 @@ pub struct Command<'a> {
     pub namespace: &'a str,
     /// The keys, before key builder and layout; none for `clear`, `raw` and `close`.
     pub keys: &'a [Key<'a>],
-    /// The ttl of the call; `None` where the cache's applies.
+    /// The ttl of the call; `None` if it gave none, so that the cache's ttl applies.
     pub ttl: Option<Ttl>,
 }
 
-/// How a command ended. `took` is the time since `before`, measured if a plugin [asks for it](Plugin::measures_time).
+/// How a command ended. `took` is the time since `before`; it is measured if a plugin [asks for it](Plugin::measures_time).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Completion<'a> {

@@ -37,7 +37,7 @@ pub struct Figures {
     pub mean: Duration,
     /// Half were at least this fast, within 7 %.
     pub p50: Duration,
-    /// All but a hundredth were at least this fast, within 7 %.
+    /// All but one in a hundred were at least this fast, within 7 %.
     pub p99: Duration,
 }
 

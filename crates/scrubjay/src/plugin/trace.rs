@@ -1,4 +1,4 @@
-//! Tells `tracing` of every command.
+//! Reports every command to `tracing`.
 
 use super::{Command, Completion, Plugin};
 

@@ -29,7 +29,7 @@ pub struct Chain<V> {
     reads_counters: bool,
 }
 
-/// How many bytes a value may have before decompression was undone, unless told otherwise: 64 MiB.
+/// How many bytes a transform may give back when it decodes, by default: 64 MiB.
 pub const MAX_DECOMPRESSED: usize = 64 << 20;
 
 impl<V: 'static> Chain<V> {

@@ -1,4 +1,4 @@
-//! What turns a name into a serializer: the one place that knows what a type must offer for it.
+//! From a name to a serializer: the one place that knows which traits each needs.
 
 use std::{any::type_name, fmt, sync::Arc};
 
@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{Error, Parameters, Result};
 
-/// The serializers that a name can stand for, for values of type `V`.
+/// The serializers that can be chosen by name for values of type `V`.
 ///
-/// Which ones these are depends on what `V` can do, so the choice is made where `V` is known and handed on from there.
+/// Which these are depends on the traits of `V`, so `Codecs` are made where `V` is known.
 ///
 /// ```
 /// use scrubjay::{Parameters, serializer::Codecs};
@@ -84,8 +84,8 @@ impl<V: 'static> Codecs<V> {
 
     /// The serializer that `chain` describes: names joined by `+`, a format and then transforms.
     ///
-    /// A transform alone is given bytes, as if `null` stood before it, and `null` anywhere else does nothing. Every part
-    /// sees all of `parameters` and takes from it what it knows; [`Parameters::finish`] is the caller's.
+    /// A transform alone works on bytes, as if it followed `null`; `null` anywhere else does nothing. Every part takes the
+    /// options that it knows from `parameters`. The caller checks for others with [`Parameters::finish`].
     ///
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if a name is unknown or needs a Cargo feature, if the parts do not

@@ -1,4 +1,4 @@
-//! What stands between the engine and the far tier, and nowhere else: values to bytes and back.
+//! Values to bytes and back, for the far tier.
 //!
 //! ```text
 //!   V  ── format ──▶  bytes  ── transform ──▶  bytes  ── transform ──▶  far tier
@@ -10,12 +10,13 @@
 //! `Lz4`, or a cipher of your own. A **chain** is one format and any number of transforms after it: [`Chain`] in Rust,
 //! names joined by `+` in a URL (`json+zstd`); a transform alone is given bytes.
 //!
-//! Both are [`Serializer`]s, which is all that the rest of the library knows. Where a name becomes a serializer, [`Codecs`]
-//! says which ones a type can have. [`register_format`] and [`register_transform`] add names of your own.
+//! A format and a chain are both [`Serializer`]s. [`Codecs`] says which serializers a type can have by name. [`register_format`] and [`register_transform`] add names of your own.
 //!
-//! What all of them promise: the bytes are exactly what the format says, with nothing of ours around them, so that other
-//! programs can share them; reading never runs code, never nests deeper than 128 levels, never gives memory to a length
-//! that is only declared, and decompresses no more than a limit; an error never shows the value.
+//! All of them promise:
+//! - The bytes are exactly what the format says, so that other programs can share them.
+//! - Reading never runs code, never nests deeper than 128 levels, never allocates by a length that is only declared, and never
+//!   decompresses more than a limit.
+//! - An error never shows the value.
 
 mod built_in;
 mod chain;
@@ -76,7 +77,7 @@ use crate::Result;
 
 /// Turns values into bytes and back.
 ///
-/// Bytes from the store may have been written by anyone: `decode` must answer an
+/// Bytes from the store may have been written by anyone: `decode` must return an
 /// [`ErrorKind::Decode`](crate::ErrorKind::Decode), never panic, whatever they are.
 pub trait Serializer<V>: Send + Sync + 'static {
     /// The name, as a URL would give it (`json`, `json+zstd`).
@@ -147,8 +148,8 @@ pub trait Transform: Send + Sync + 'static {
     /// [`ErrorKind::Decode`](crate::ErrorKind::Decode) for bytes that are not its own, and for more than `limit`.
     fn decode(&self, bytes: Bytes, limit: usize) -> Result<Bytes>;
 
-    /// Whether `bytes` may be this transform's output. Only asked where small payloads are left as they are: what is not
-    /// recognised is then read as it is. No decimal number may be recognised, since counters are stored bare.
+    /// Whether `bytes` may be this transform's output. This is only used with a [`Threshold`]: bytes that are not recognised are
+    /// then read as they are. No decimal number may be recognised, since counters are stored as they are.
     fn recognises(&self, bytes: &[u8]) -> bool;
 }
 

@@ -19,7 +19,7 @@ use crate::Result;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Null;
 
-/// A type that is nothing but bytes or text.
+/// A type that is just bytes or text.
 pub trait Raw: Sized {
     /// The bytes.
     fn as_raw(&self) -> &[u8];

@@ -12,7 +12,7 @@ use serde::{Deserializer, Serialize, de::DeserializeOwned};
 use super::{Serializer, Transform, built_in::is_built_in, failure::Failure, nesting};
 use crate::{Error, Parameters, Result, registry::Registry};
 
-/// Makes `name` a format, for every type with serde's traits, wherever a serializer can be named.
+/// Registers a format under `name`, for every type with serde's traits.
 ///
 /// `factory` makes one for each cache that names it, and takes its options from the cache's URL or configuration.
 ///
@@ -53,7 +53,7 @@ pub fn register_format<F: Format>(
     register(&name.into(), Factory::Format(Box::new(make)))
 }
 
-/// Makes `name` a transform (a compressor, a cipher) that can follow any format.
+/// Registers a transform (a compressor, a cipher) under `name`.
 ///
 /// `factory` makes one for each cache that names it, and takes its options from the cache's URL or configuration.
 /// A compressor can be wrapped in a [`Threshold`](super::Threshold) there; `compression-threshold` is only taken for it by

@@ -1,4 +1,4 @@
-//! Plain text: what a person would type (aiocache's `StringSerializer`).
+//! Plain text (aiocache's `StringSerializer`).
 
 use std::{borrow::Cow, fmt::Display, str::FromStr};
 
@@ -15,8 +15,8 @@ use crate::Result;
 
 /// The bare text of a string, a number, a `bool`, a `char` or a variant without fields.
 ///
-/// Numbers read back into number types and anything reads back into a string. `None`, and whatever has parts, has no plain
-/// text: it is refused with [`ErrorKind::Encode`](crate::ErrorKind::Encode); store it with [`Json`](super::Json).
+/// Numbers can be read into number types, and everything into a string. `None`, and values made of parts, have no plain text:
+/// they are refused with [`ErrorKind::Encode`](crate::ErrorKind::Encode). Store them with [`Json`](super::Json).
 ///
 /// ```
 /// use scrubjay::serializer::{Serializer, Text};

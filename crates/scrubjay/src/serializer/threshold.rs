@@ -7,11 +7,10 @@ use bytes::Bytes;
 use super::Transform;
 use crate::{Parameters, Result};
 
-/// A compressor that leaves alone what is short or does not shrink.
+/// A compressor that stores short payloads, and those that do not shrink, as they are.
 ///
-/// What is stored as it is must not be mistaken for compressed later, so the few short payloads that look compressed are
-/// compressed after all. Reading goes by looks, whatever the threshold: values of writers with another threshold, or
-/// without compression, read back.
+/// Reading decides by the payload's first bytes, whatever the threshold, so values written with another threshold or without
+/// compression can be read, too. The few short payloads that look compressed are compressed, so that none is mistaken.
 ///
 /// By name, `compression-threshold=N` puts one around every compressor of the chain; without it (or with 0) everything is
 /// compressed and nothing else is read, as Python's libraries do.

@@ -11,12 +11,12 @@ use crate::{
 
 /// A bad network (`chaos`), for tests: broken connections, delays and lost replies, by chance but repeatable.
 ///
-/// What happens to the nth call depends on the seed and n alone. Unless told otherwise nothing happens, and the seed is 0.
-/// Its errors tell the seed.
+/// What happens to the nth call depends only on the seed and on n. By default nothing happens, and the seed is 0. Its errors
+/// show the seed.
 ///
 /// - **Order**: innermost, where the network is.
 /// - **Cancellation**: dropping a delayed call before its delay is over leaves the store untouched.
-/// - **Cost**: that is what it is for. Delays and lost replies need a tokio runtime.
+/// - **Cost**: the delays that were asked for. Delays and lost replies need a tokio runtime.
 ///
 /// ```
 /// use scrubjay::far::{AnyStore, MemoryStore, layer::{Chaos, Layer, Retry}};
@@ -77,7 +77,7 @@ impl Chaos {
         self
     }
 
-    /// Which of all possible fates it is to be (`chaos-seed=42`).
+    /// The seed of what happens (`chaos-seed=42`).
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.random = Random::seeded(seed);

@@ -1,8 +1,8 @@
-//! Layers: what is orthogonal to storing, wrapped around a store.
+//! Layers: wrappers around a store, for timeouts, retries and the like.
 //!
 //! A layer that treats every command alike implements [`Intercept`], one function around "carry out this call". One that
 //! treats commands differently implements [`Layer`], with a [`Store`](super::Store) of its own. A layer never asks which
-//! store it wraps. What must know of other features (single flight, freshness, back-fill) is no layer: it lives in the engine.
+//! store it wraps. Features that depend on each other (single flight, freshness, back-fill) are no layers but part of the engine.
 //!
 //! By URL: `layers=retry+breaker`, outermost first.
 //!
@@ -14,7 +14,7 @@
 //! | [`Timeout`] | `timeout` | `attempt-timeout` |
 //! | [`Chaos`] | `chaos` | `chaos-errors` `chaos-delays` `chaos-delay` `chaos-lost-replies` `chaos-seed` |
 //!
-//! That is also the order in which they do most good: each try is counted, an open circuit refuses before the queue, and
+//! This is also the recommended order: each try is counted, an open circuit refuses before the queue, and
 //! the timeout bounds one try.
 //!
 //! ```

@@ -28,34 +28,34 @@ use crate::{Error, Result, url::Url};
 /// | `memcacheds://host?ca=authority.pem` | over verified TLS (Cargo feature `tls`) |
 ///
 /// Options: `hash`, how several servers share the keys: `ketama` (as libmemcached does, the default) or `rendezvous` (more
-/// evenly); `pool`, the number of connections to each server (1, which any number of callers share; several help large values);
-/// `ca`, a PEM file of the authorities to trust instead of the web's.
+/// even); `pool`, the number of connections to each server (default 1, which any number of callers share; several help with
+/// large values); `ca`, a PEM file of the authorities to trust instead of the public ones.
 ///
-/// - **Construction** connects to nothing, and fails only if it cannot be read.
-/// - **Deadline**: connecting, queueing, sending, receiving and repeating all end by the call's.
+/// - **Construction** connects to nothing. It fails only if the URL or an option cannot be read.
+/// - **Deadline**: connecting, queueing, sending, receiving and repeating all end by the call's deadline.
 /// - **Repetition**: a call whose connection turns out to be lost is repeated once, if that is harmless or none of it was sent.
-/// - **Runtimes and processes** each have connections of their own; those of a finished runtime cost the next call a
-///   reconnect. A forked child makes its own.
+/// - **Runtimes and processes** each have connections of their own. When a runtime has ended, the next call from another one
+///   reconnects. A forked child makes its own connections.
 /// - **Order**: each reply must repeat its request's token; a surplus, foreign or missing one closes the connection.
-/// - **Several servers**: keys stay where they are when one is down; its keys fail until it is back.
+/// - **Several servers**: keys stay where they are when a server is down; its keys fail until it is back.
 /// - **Ttls** are whole seconds, rounded up. memcached's clock ticks once a second, so an entry is given one second more than
-///   asked, is never early, and goes up to a second late; what `ttl` tells is what is certain to be left. An entry that would
+///   asked: it never expires early, and up to a second late. `ttl` returns the time that is certainly left. An entry that would
 ///   outlive memcached's clock (January 2038) has no deadline.
-/// - **Keys** that memcached cannot hold (over 250 bytes, spaces, controls) are sent in base64, or as a readable beginning and
-///   192 bits of hash.
+/// - **Keys** that memcached cannot hold (over 250 bytes, with spaces or control characters) are sent in base64, or as a readable
+///   beginning and 192 bits of hash.
 /// - **Batches** are pipelined to all servers at once, and are not atomic.
-/// - **Counters** cost two round trips: one looks whether memcached's own arithmetic, which has neither signs nor an end, will
-///   do; if not (a decrement, a negative number), the number is compared and set. Many who decrement one counter at once wait for
-///   each other, and a second that begins meanwhile prolongs its ttl by that second.
-/// - **`clear`** of a namespace is unsupported: memcached does not tell its keys. **`clear_server`** empties every server.
+/// - **Counters** cost two round trips: the first reads whether memcached's own arithmetic, which has no signs and no overflow,
+///   is safe. If not (a decrement, a negative number), the number is changed by compare-and-set, in three. Many callers that
+///   decrement one counter at once wait for each other. A decrement can prolong the counter's ttl by up to a second.
+/// - **`clear`** of a namespace is unsupported: memcached cannot list its keys. **`clear_server`** empties every server.
 /// - **`compare_and_set`** compares versions, which a restarted server counts from the beginning.
-/// - **`raw`** carries out any command, in words; a block of data is the last one: `["set", "key", "0", "0", "5", "value"]`. It
-///   goes to the server of its key, on a connection of its own, and is answered by the lines that come back. A command
-///   without a key is unsupported where there are several servers.
-/// - **Size**: a server takes items of up to a mebibyte unless told otherwise (its option `-I`). A larger one is an
-///   [`ErrorKind::Server`](crate::ErrorKind::Server) that says so, and the entry it should replace is gone.
-/// - **Servers before 1.6** are spoken to in the older text protocol, which proves a reply by its order only and cannot tell a
-///   ttl: what needs one is [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+/// - **`raw`** carries out any command, given in words; a data block is the last word: `["set", "key", "0", "0", "5", "value"]`. It
+///   goes to the server of its key, on a connection of its own, and returns the lines that come back. A command without a key
+///   is unsupported if there are several servers.
+/// - **Size**: by default a server takes items of up to one mebibyte (its option `-I`). A larger one is an
+///   [`ErrorKind::Server`](crate::ErrorKind::Server) that says so, and the entry it should replace is removed.
+/// - **Servers before 1.6** are used with the older text protocol, in which replies are matched by order only and ttls cannot be
+///   read: what needs a ttl is [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
 ///
 /// ```
 /// use scrubjay::{Cache, far::Memcached, serializer::Json};

@@ -33,35 +33,36 @@ use crate::{Error, Result, url::Url};
 ///
 /// | URL | what it is |
 /// |---|---|
-/// | `redis://user:password@host:6379/1` | one server, its database 1; all but the scheme can be left out |
+/// | `redis://user:password@host:6379/1` | one server, database 1; everything but the scheme can be left out |
 /// | `rediss://host:6380?ca=authority.pem` | the same over verified TLS (Cargo feature `tls`) |
 /// | `redis+unix:///run/redis.sock?db=1` | one server, by its socket |
-/// | `redis-cluster://a:7000,b:7000` | a cluster, known by some of its nodes; `rediss-cluster` over TLS |
-/// | `redis-sentinel://a:26379,b/mymaster/0` | the master of that name, found anew after a failure; `rediss-sentinel` over TLS |
+/// | `redis-cluster://a:7000,b:7000` | a cluster, found through some of its nodes; `rediss-cluster` over TLS |
+/// | `redis-sentinel://a:26379,b/mymaster/0` | the master of that name, looked up again after a failure; `rediss-sentinel` over TLS |
 ///
 /// `valkey` can be written for `redis` (`valkeys` for `rediss`).
 ///
-/// Options: `pool`, the number of connections (1, which any number of callers share; several help large values);
-/// `protocol`, 2 or 3 (2); `ca`, a PEM file of the authorities to trust instead of the web's; `sentinel-user` and
+/// Options: `pool`, the number of connections (default 1, which any number of callers share; several help with large values);
+/// `protocol`, 2 or 3 (default 2); `ca`, a PEM file of the authorities to trust instead of the public ones; `sentinel-user` and
 /// `sentinel-password`.
 ///
-/// - **Construction** connects to nothing, and fails only if it cannot be read.
-/// - **Deadline**: connecting, queueing, sending, receiving and repeating all end by the call's. A server that is not there
-///   fails at once.
+/// - **Construction** connects to nothing. It fails only if the URL or an option cannot be read.
+/// - **Deadline**: connecting, queueing, sending, receiving and repeating all end by the call's deadline. If the server refuses
+///   the connection, the call fails at once.
 /// - **Repetition**: a call whose connection turns out to be lost is repeated once, if that is harmless or none of it was sent.
-/// - **Runtimes and processes** each have connections of their own; those of a finished runtime cost the next call a
-///   reconnect. A forked child makes its own.
+/// - **Runtimes and processes** each have connections of their own. When a runtime has ended, the next call from another one
+///   reconnects. A forked child makes its own connections.
 /// - **Order**: on one server and behind sentinels every batch of replies is proven to belong to its requests before a
-///   caller sees any, at the price of one `ECHO` a batch; a surplus or a missing reply closes the connection. On a
-///   cluster's nodes, and where an ACL forbids `ECHO`, replies are counted instead: a surplus one is noticed once nothing is
-///   in flight. On connections that redis-rs makes itself (a TLS cluster, [`Redis::from_client`] with TLS) neither is seen.
-/// - **Batches**: `set_many` is atomic, but not on a cluster. A `get` that wants a ttl reads that first and the value
-///   after it, not as one.
-/// - **`clear`** scans and unlinks its namespace; give one of millions of keys a longer timeout. **`clear_server`** empties
-///   the one database (`FLUSHDB`), on a cluster all of it.
+///   caller sees any, at the price of one `ECHO` per batch; a surplus or a missing reply closes the connection. On a
+///   cluster's nodes, and where an ACL forbids `ECHO`, replies are matched by order only: a surplus one is noticed once no
+///   request is waiting. On connections that redis-rs makes itself (a TLS cluster, [`Redis::from_client`] with TLS) neither a
+///   surplus nor a missing one is noticed.
+/// - **Batches**: `set_many` is atomic, except on a cluster. A `get` that wants a ttl reads the ttl first and then the value, in
+///   one round trip but not atomically.
+/// - **`clear`** scans the keys and unlinks those of its namespace. For millions of keys give it a longer timeout.
+///   **`clear_server`** empties the one database (`FLUSHDB`), or the whole cluster.
 /// - **`compare_and_set`** compares bytes: an entry that was changed and changed back counts as unchanged.
-/// - **`raw`** carries out any command. One that changes or blocks its connection (`SELECT`, `SUBSCRIBE`, `BLPOP`, `CLIENT`…)
-///   gets a connection of its own, for that call, whose answer is the first reply; on a cluster it is refused.
+/// - **`raw`** carries out any command. A command that changes or blocks its connection (`SELECT`, `SUBSCRIBE`, `BLPOP`,
+///   `CLIENT`…) gets a connection of its own for that call, and returns its first reply; on a cluster it is refused.
 ///
 /// ```
 /// use scrubjay::{Cache, far::Redis, serializer::Json};
@@ -81,12 +82,12 @@ impl Redis {
     /// The store at `url`. Nothing is connected to yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if it cannot be read, or an option is not known.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the URL cannot be read, or an option is unknown.
     pub fn new(url: &str) -> Result<Self> {
         Self::from_config(StoreConfig::from(Url::parse(url)?))
     }
 
-    /// The store that `config` describes, setter by setter. Nothing is connected to yet.
+    /// The store that `config` describes. Nothing is connected to yet.
     ///
     /// ```
     /// use scrubjay::far::{Redis, StoreConfig};
@@ -97,7 +98,7 @@ impl Redis {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if it cannot work, or an option is not known.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the parts do not fit together, or an option is unknown.
     pub fn from_config(mut config: StoreConfig) -> Result<Self> {
         if !SCHEMES.contains(&&*config.scheme) {
             let known = SCHEMES.join(", ");
@@ -108,8 +109,7 @@ impl Redis {
         Ok(store)
     }
 
-    /// The server that `client`, which the program already has, connects to. It is used for its address and login only:
-    /// connections are made and watched here.
+    /// The server that `client` connects to. Only its address and login are used; the store makes its own connections.
     ///
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if redis-rs cannot use the address.
