@@ -10,8 +10,8 @@ use crate::Result;
 /// A future that owns its place in memory: what every call to an [`AnyStore`] is.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
-/// The object-safe twin of [`Store`], implemented for every store here and nowhere else.
-trait Boxed: Send + Sync {
+/// The object-safe twin of [`Store`], implemented for every store here, and for what layers make of stores.
+pub(super) trait Boxed: Send + Sync {
     fn info(&self) -> StoreInfo;
     fn capability(&self) -> Capability;
     fn get<'a>(&'a self, call: Call, keys: &'a [&'a str], want: Want) -> Answer<'a, Vec<Option<Found>>>;
@@ -82,6 +82,10 @@ pub struct AnyStore(Arc<dyn Boxed>);
 impl AnyStore {
     /// Boxes `store`.
     pub fn new(store: impl Store) -> Self {
+        Self(Arc::new(store))
+    }
+
+    pub(super) fn boxed(store: impl Boxed + 'static) -> Self {
         Self(Arc::new(store))
     }
 

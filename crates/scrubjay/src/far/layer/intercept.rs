@@ -7,8 +7,8 @@ use bytes::Bytes;
 use crate::{
     Result,
     far::{
-        AnyStore, Call, Capability, Change, Claim, Found, Item, Reply, Scope, Store, StoreInfo, Token, Want,
-        any::Answer,
+        AnyStore, Call, Capability, Change, Claim, Found, Item, Reply, Scope, StoreInfo, Token, Want,
+        any::{Answer, Boxed},
     },
 };
 
@@ -56,21 +56,17 @@ pub trait Intercept: Send + Sync + 'static {
 }
 
 /// A store inside an [`Intercept`]or.
-#[derive(Debug)]
-pub struct Intercepted<I> {
+struct Intercepted<I> {
     interceptor: I,
     inner: AnyStore,
 }
 
-impl<I: Intercept> Intercepted<I> {
-    /// `inner`, every call of which goes through `interceptor`.
-    #[must_use]
-    pub fn new(interceptor: I, inner: AnyStore) -> Self {
-        Self { interceptor, inner }
-    }
+/// `inner`, every call of which goes through `interceptor`.
+pub(super) fn intercepted(interceptor: impl Intercept, inner: AnyStore) -> AnyStore {
+    AnyStore::boxed(Intercepted { interceptor, inner })
 }
 
-impl<I: Intercept> Store for Intercepted<I> {
+impl<I: Intercept> Boxed for Intercepted<I> {
     fn info(&self) -> StoreInfo {
         self.inner.info().inside(self.interceptor.name())
     }
@@ -79,51 +75,51 @@ impl<I: Intercept> Store for Intercepted<I> {
         self.interceptor.capability(self.inner.capability())
     }
 
-    async fn get(&self, call: Call, keys: &[&str], want: Want) -> Result<Vec<Option<Found>>> {
-        self.interceptor.intercept(call, |call| self.inner.get(call, keys, want)).await
+    fn get<'a>(&'a self, call: Call, keys: &'a [&'a str], want: Want) -> Answer<'a, Vec<Option<Found>>> {
+        Box::pin(self.interceptor.intercept(call, move |call| self.inner.get(call, keys, want)))
     }
 
-    async fn set(&self, call: Call, items: &[Item<'_>]) -> Result<()> {
-        self.interceptor.intercept(call, |call| self.inner.set(call, items)).await
+    fn set<'a>(&'a self, call: Call, items: &'a [Item<'a>]) -> Answer<'a, ()> {
+        Box::pin(self.interceptor.intercept(call, move |call| self.inner.set(call, items)))
     }
 
-    async fn add(&self, call: Call, item: &Item<'_>) -> Result<bool> {
-        self.interceptor.intercept(call, |call| self.inner.add(call, item)).await
+    fn add<'a>(&'a self, call: Call, item: &'a Item<'a>) -> Answer<'a, bool> {
+        Box::pin(self.interceptor.intercept(call, move |call| self.inner.add(call, item)))
     }
 
-    async fn compare_and_set(&self, call: Call, item: &Item<'_>, token: &Token) -> Result<bool> {
-        self.interceptor.intercept(call, |call| self.inner.compare_and_set(call, item, token)).await
+    fn compare_and_set<'a>(&'a self, call: Call, item: &'a Item<'a>, token: &'a Token) -> Answer<'a, bool> {
+        Box::pin(self.interceptor.intercept(call, move |call| self.inner.compare_and_set(call, item, token)))
     }
 
-    async fn claim(&self, call: Call, item: &Item<'_>) -> Result<Claim> {
-        self.interceptor.intercept(call, |call| self.inner.claim(call, item)).await
+    fn claim<'a>(&'a self, call: Call, item: &'a Item<'a>) -> Answer<'a, Claim> {
+        Box::pin(self.interceptor.intercept(call, move |call| self.inner.claim(call, item)))
     }
 
-    async fn compare_and_delete(&self, call: Call, key: &str, token: &Token) -> Result<bool> {
-        self.interceptor.intercept(call, |call| self.inner.compare_and_delete(call, key, token)).await
+    fn compare_and_delete<'a>(&'a self, call: Call, key: &'a str, token: &'a Token) -> Answer<'a, bool> {
+        Box::pin(self.interceptor.intercept(call, move |call| self.inner.compare_and_delete(call, key, token)))
     }
 
-    async fn increment(&self, call: Call, change: Change<'_>) -> Result<i64> {
-        self.interceptor.intercept(call, |call| self.inner.increment(call, change)).await
+    fn increment<'a>(&'a self, call: Call, change: Change<'a>) -> Answer<'a, i64> {
+        Box::pin(self.interceptor.intercept(call, move |call| self.inner.increment(call, change)))
     }
 
-    async fn expire(&self, call: Call, key: &str, ttl: Option<Duration>) -> Result<bool> {
-        self.interceptor.intercept(call, |call| self.inner.expire(call, key, ttl)).await
+    fn expire<'a>(&'a self, call: Call, key: &'a str, ttl: Option<Duration>) -> Answer<'a, bool> {
+        Box::pin(self.interceptor.intercept(call, move |call| self.inner.expire(call, key, ttl)))
     }
 
-    async fn delete(&self, call: Call, keys: &[&str]) -> Result<Vec<bool>> {
-        self.interceptor.intercept(call, |call| self.inner.delete(call, keys)).await
+    fn delete<'a>(&'a self, call: Call, keys: &'a [&'a str]) -> Answer<'a, Vec<bool>> {
+        Box::pin(self.interceptor.intercept(call, move |call| self.inner.delete(call, keys)))
     }
 
-    async fn clear(&self, call: Call, scope: Scope<'_>) -> Result<()> {
-        self.interceptor.intercept(call, |call| self.inner.clear(call, scope)).await
+    fn clear<'a>(&'a self, call: Call, scope: Scope<'a>) -> Answer<'a, ()> {
+        Box::pin(self.interceptor.intercept(call, move |call| self.inner.clear(call, scope)))
     }
 
-    async fn raw(&self, call: Call, command: &[Bytes]) -> Result<Reply> {
-        self.interceptor.intercept(call, |call| self.inner.raw(call, command)).await
+    fn raw<'a>(&'a self, call: Call, command: &'a [Bytes]) -> Answer<'a, Reply> {
+        Box::pin(self.interceptor.intercept(call, move |call| self.inner.raw(call, command)))
     }
 
-    async fn close(&self) -> Result<()> {
-        self.inner.close().await
+    fn close(&self) -> Answer<'_, ()> {
+        self.inner.close()
     }
 }

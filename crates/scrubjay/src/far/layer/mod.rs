@@ -36,7 +36,7 @@ pub(crate) use self::registry::stack;
 pub use self::{
     breaker::{Breaker, Circuit},
     chaos::Chaos,
-    intercept::{Intercept, Intercepted},
+    intercept::Intercept,
     limit::Limit,
     registry::register,
     retry::Retry,
@@ -54,6 +54,6 @@ pub trait Layer: Send + Sync + 'static {
 
 impl<I: Intercept> Layer for I {
     fn wrap(self, inner: AnyStore) -> AnyStore {
-        AnyStore::new(Intercepted::new(self, inner))
+        intercept::intercepted(self, inner)
     }
 }
