@@ -69,6 +69,11 @@ impl<P: Protocol> Connection<P> {
         self.wait(deadline, replies).await
     }
 
+    /// Ends the connection and every call on it: for a caller that reads its reply by itself and finds that it is none.
+    pub fn fail(&self, error: P::Error) {
+        self.shared.fail(error);
+    }
+
     /// Whether the connection is of no use any more.
     #[must_use]
     pub fn is_ended(&self) -> bool {
@@ -104,9 +109,7 @@ impl<P: Protocol> Connection<P> {
                 room.forget();
                 Ok(())
             }
-            None => Err(Failure::unsent(
-                self.shared.ended().map_or_else(|| Break::Closed.into(), |ended| ended.error().clone()),
-            )),
+            None => Err(Failure::unsent(self.shared.reason())),
         }
     }
 

@@ -51,7 +51,13 @@ pub fn key(raw: &[u8], dialect: Dialect) -> Key<'_> {
     if reversible && raw.iter().any(|&byte| is_odd(byte)) { Key::Encoded(raw) } else { Key::Hashed(raw) }
 }
 
-impl Key<'_> {
+impl<'a> Key<'a> {
+    /// The caller's own.
+    pub(crate) fn raw(&self) -> &'a [u8] {
+        let (Self::Plain(raw) | Self::Encoded(raw) | Self::Hashed(raw)) = *self;
+        raw
+    }
+
     /// Appends what the server sees; never more than [`LONGEST_KEY`] bytes, never a space or control.
     pub fn write(self, out: &mut BytesMut) {
         match self {

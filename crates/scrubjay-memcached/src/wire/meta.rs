@@ -85,7 +85,8 @@ fn try_encode(request: &Request<'_>, token: u64, out: &mut BytesMut) -> std::fmt
             out.write_str(flags.base64)?;
             probe(token, out)
         }
-        Request::Version => {
+        // Lists have an encoder of their own.
+        Request::Version | Request::GetMany { .. } => {
             out.write_str("version")?;
             probe(token, out)
         }
@@ -160,7 +161,7 @@ pub(super) fn answer(expected: &mut Expected, frame: Frame) -> Result<Option<Rep
     Ok(Some(reply))
 }
 
-fn has_token(line: &[u8], token: u64) -> bool {
+pub(super) fn has_token(line: &[u8], token: u64) -> bool {
     flags(line).any(|flag| matches!(flag.split_first(), Some((b'O', number)) if decimal(number) == Some(token)))
 }
 
