@@ -99,10 +99,13 @@ impl<P: Protocol> Connection<P> {
         let room = match places.try_acquire_many(weight) {
             Ok(room) => Some(room),
             Err(TryAcquireError::Closed) => None,
-            Err(TryAcquireError::NoPermits) => match timeout_at(deadline, places.acquire_many(weight)).await {
-                Ok(room) => room.ok(),
-                Err(_) => return Err(Failure::unsent(Break::Timeout.into())),
-            },
+            // Rare, so it shall not make the future of every call larger.
+            Err(TryAcquireError::NoPermits) => {
+                match Box::pin(timeout_at(deadline, places.acquire_many(weight))).await {
+                    Ok(room) => room.ok(),
+                    Err(_) => return Err(Failure::unsent(Break::Timeout.into())),
+                }
+            }
         };
         match room {
             Some(room) => {

@@ -107,9 +107,10 @@ pub(super) fn answer(expected: &mut Expected, frame: Frame) -> Result<Option<Rep
         }
         (Kind::Stats, b"END" | b"RESET") => return expected.conclude().map(Some),
         (Kind::Stats, _) => return expected.gather(frame).map(|()| None),
-        (Kind::Get(_), b"END") => expected.found.take().map_or(Reply::Absent, Reply::Found),
+        (Kind::Get(_), b"END") => expected.partial().found.take().map_or(Reply::Absent, Reply::Found),
         (Kind::Get(_), _) => {
-            expected.found = Some(found(expected, &frame)?);
+            let found = found(expected, &frame)?;
+            expected.partial().found = Some(found);
             return Ok(None);
         }
         (Kind::Version | Kind::FlushAll, _) => {
@@ -126,9 +127,9 @@ pub(super) fn answer(expected: &mut Expected, frame: Frame) -> Result<Option<Rep
     Ok(Some(reply))
 }
 
-fn found(expected: &Expected, frame: &Frame) -> Result<Found, Violation> {
+fn found(expected: &mut Expected, frame: &Frame) -> Result<Found, Violation> {
     let entry = frame.entry().ok_or(Violation::Malformed("an entry that says no key and flags"))?;
-    if expected.echo.as_deref() != Some(entry.key) || expected.found.is_some() {
+    if expected.echo.as_deref() != Some(entry.key) || expected.partial().found.is_some() {
         return Err(Violation::Foreign);
     }
     let Kind::Get(want) = expected.kind else { return Err(Violation::Foreign) };

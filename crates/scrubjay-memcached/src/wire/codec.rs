@@ -31,13 +31,20 @@ pub struct Expected {
     pub(super) token: u64,
     /// The key that a classic read repeats.
     pub(super) echo: Option<Box<[u8]>>,
-    /// The entry, before the line that ends a classic read.
-    pub(super) found: Option<Found>,
     /// How many answers to `version` a classic raw command has.
     pub(super) versions_due: u8,
+    listing: Option<Box<Listing>>,
+    /// Boxed, because most replies come in one piece, and what is expected of them is moved about.
+    partial: Option<Box<Partial>>,
+}
+
+/// What has come of a reply of several lines.
+#[derive(Debug, Default)]
+pub(super) struct Partial {
+    /// The entry, before the line that ends a classic read.
+    pub(super) found: Option<Found>,
     gathered: Vec<Frame>,
     gathered_bytes: usize,
-    listing: Option<Box<Listing>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +117,7 @@ impl Encoder {
         let kind = Kind::of(request);
         let asks_version = matches!(request, Request::Raw { line, .. } if line.starts_with(b"version"));
         let versions_due = 1 + u8::from(asks_version);
-        Ok(Expected { kind, token, echo, found: None, versions_due, gathered: Vec::new(), gathered_bytes: 0, listing })
+        Ok(Expected { kind, token, echo, versions_due, listing, partial: None })
     }
 
     fn check(&self, request: &Request<'_>) -> Result<(), Unsayable> {
@@ -201,18 +208,23 @@ impl Expected {
         }
     }
 
+    pub(super) fn partial(&mut self) -> &mut Partial {
+        self.partial.get_or_insert_default()
+    }
+
     pub(super) fn gather(&mut self, frame: Frame) -> Result<(), Violation> {
-        self.gathered_bytes += frame.length() + size_of::<Frame>();
-        if self.gathered_bytes > MOST_GATHERED {
-            return Err(Violation::LargeValue(self.gathered_bytes as u64));
+        let Partial { gathered, gathered_bytes, .. } = self.partial();
+        *gathered_bytes += frame.length() + size_of::<Frame>();
+        if *gathered_bytes > MOST_GATHERED {
+            return Err(Violation::LargeValue(*gathered_bytes as u64));
         }
-        self.gathered.push(frame);
+        gathered.push(frame);
         Ok(())
     }
 
     /// The reply that the gathered lines make.
     pub(super) fn conclude(&mut self) -> Result<Reply, Violation> {
-        let gathered = std::mem::take(&mut self.gathered);
+        let gathered = self.partial.take().map(|partial| partial.gathered).unwrap_or_default();
         if matches!(self.kind, Kind::Raw) {
             let lines = gathered.into_iter().flat_map(Frame::into_parts).collect::<Vec<Bytes>>();
             return Ok(Reply::Lines(lines));

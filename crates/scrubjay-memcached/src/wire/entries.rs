@@ -327,7 +327,7 @@ mod tests {
         let mut expected =
             Encoder::new(Dialect::Classic, 7, LARGEST).encode(&request(&keys(&[b"a"])), &mut BytesMut::new()).unwrap();
         let mut decoder = Decoder::new(Dialect::Classic, LARGEST);
-        let mut one = || BytesMut::from(&b"VALUE a 0 1\r\nx\r\n"[..]);
+        let one = || BytesMut::from(&b"VALUE a 0 1\r\nx\r\n"[..]);
         assert_eq!(decoder.decode(&mut expected, &mut one()), Ok(None));
         assert_eq!(decoder.decode(&mut expected, &mut one()), Err(Violation::Foreign));
     }
