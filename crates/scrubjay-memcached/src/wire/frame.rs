@@ -87,7 +87,7 @@ impl<'a> Entry<'a> {
     /// The one that `bytes` begin with; `None` if they begin with anything else, or its line is not complete.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let rest = bytes.strip_prefix(b"VALUE ")?;
-        let end = rest.iter().take(LONGEST_KEY + 1).position(|&byte| byte == b' ')?;
+        let end = rest[..rest.len().min(LONGEST_KEY + 1)].iter().position(|&byte| byte == b' ')?;
         let (key, rest) = rest.split_at(end);
         let (flags, rest) = number(&rest[1..])?;
         let (length, rest) = number(rest.strip_prefix(b" ")?)?;
@@ -203,12 +203,15 @@ pub(super) fn decimal(text: &[u8]) -> Option<u64> {
 
 /// The whole number that `text` begins with, and what follows it.
 fn number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let (mut number, mut rest) = (0u64, text);
-    while let Some((digit @ b'0'..=b'9', behind)) = rest.split_first() {
-        number = number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
-        rest = behind;
+    let mut number = 0u64;
+    for (length, &byte) in text.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return (length > 0).then_some((number, &text[length..]));
+        }
+        number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
     }
-    (rest.len() < text.len()).then_some((number, rest))
+    (!text.is_empty()).then_some((number, &[]))
 }
 
 #[cfg(test)]
