@@ -6,16 +6,18 @@ use arbitrary::Arbitrary;
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
 use scrubjay_memcached::{
-    Dialect, Mode, Want,
-    wire::{Decoder, Direction, Encoder, Expected, Reply, Request, Violation},
+    Dialect, Found, Mode, Want,
+    wire::{Decoder, Direction, Encoder, Expected, Key, Reply, Request, Violation},
 };
 
 const TOKEN: u64 = 7;
 const LARGEST: u64 = 1 << 20;
+const KEYS: &[Key<'_>] = &[Key::Plain(b"k"), Key::Plain(b"l")];
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Asked {
     Get { ttl: bool, cas: bool },
+    GetMany,
     Store,
     Delete,
     Count,
@@ -36,6 +38,7 @@ impl Asked {
                 (want.ttl, want.cas) = (ttl, cas);
                 Request::Get { key, want }
             }
+            Self::GetMany => Request::GetMany { keys: KEYS, want: Want::VALUE },
             Self::Store => Request::Store { key, value: b"v", mode: Mode::Set, expiry: 0, flags: 0 },
             Self::Delete => Request::Delete { key, cas: None },
             Self::Count => Request::Count { key, direction: Direction::Up, by: 1, create: None },
@@ -57,11 +60,21 @@ fuzz_target!(|input: (bool, Asked, u8, &[u8])| {
 
     let at_once = decode(&mut whole, dialect, [bytes]);
     let cut_up = decode(&mut pieces, dialect, bytes.chunks(usize::from(cut).max(1)));
+    let [at_once, cut_up] = [at_once, cut_up].map(|answer| answer.and_then(read));
     assert_eq!(at_once, cut_up);
-    if let Ok(Some(Reply::Found(found))) = at_once {
-        assert!(found.value.len() <= bytes.len());
+    if let Ok((_, found)) = at_once {
+        assert!(found.iter().map(|found| found.value.len()).sum::<usize>() <= bytes.len());
     }
 });
+
+/// The entries in a reply, and the reply if it is of another kind. How the bytes of many entries were cut does not matter.
+fn read(reply: Option<Reply>) -> Result<(Option<Reply>, Vec<Found>), Violation> {
+    Ok(match reply {
+        Some(Reply::Entries(entries)) => (None, entries.read(KEYS, Want::VALUE)?.into_iter().flatten().collect()),
+        Some(Reply::Found(found)) => (None, vec![found]),
+        reply => (reply, Vec::new()),
+    })
+}
 
 fn decode<'a>(
     expected: &mut Expected,

@@ -162,7 +162,7 @@ impl From<Unsayable> for Error {
     fn from(unsayable: Unsayable) -> Self {
         let kind = match unsayable {
             Unsayable::TooLarge(_) => ErrorKind::TooLarge,
-            Unsayable::Line | Unsayable::Classic(_) => ErrorKind::Unsupported,
+            Unsayable::Line | Unsayable::Listed(_) | Unsayable::Classic(_) => ErrorKind::Unsupported,
         };
         Self::new(kind, unsayable.to_string())
     }

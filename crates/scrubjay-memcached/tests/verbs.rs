@@ -169,16 +169,18 @@ async fn everything_of_an_entry_in_one_round_trip() {
 #[tokio::test]
 async fn batches_keep_order_and_duplicates() {
     let server = Server::start();
-    for client in clients(&server) {
-        let keys: Vec<String> = (0..2_500).map(|number| format!("key {number}")).collect();
-        let values: Vec<String> = (0..2_500).map(|number| format!("value {number}")).collect();
+    let long = "x".repeat(250);
+    let kinds = ["key ", "key", &*long];
+    for (client, kind) in clients(&server).iter().flat_map(|client| kinds.map(|kind| (client, kind))) {
+        let keys: Vec<String> = (0..2_500).map(|number| format!("{kind}{number}")).collect();
+        let values: Vec<String> = keys.iter().map(|key| key.replace(kind, "value ")).collect();
         let items: Vec<_> = keys.iter().zip(&values).map(|(key, value)| Item::new(key, value, HOUR)).collect();
         client.set_many(&items).await.unwrap();
         client.delete(&keys[7]).await.unwrap();
         let asked: Vec<&String> = keys.iter().chain(&keys[..10]).collect();
         let found = client.get_many(&asked).await.unwrap();
         for (key, value) in asked.iter().zip(&found) {
-            let expected = (**key != keys[7]).then(|| key.replace("key", "value"));
+            let expected = (**key != keys[7]).then(|| key.replace(kind, "value "));
             assert_eq!(value.as_deref(), expected.as_deref().map(str::as_bytes));
         }
         let deleted = client.delete_many(&[&keys[0], &keys[7], &keys[0]]).await.unwrap();

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::verbs::Shared;
 use crate::{
     Error, ErrorKind, Result,
-    wire::{Reply, Request},
+    wire::{Found, Key, Reply, Request, Want},
 };
 
 /// How many requests go to a server in one piece: none of a huge batch waits while others are put into words.
@@ -23,20 +23,53 @@ impl Shared {
         if self.servers.len() == 1 {
             return self.call_server(0, deadline, requests).await;
         }
-        let mut shares: Vec<(Vec<usize>, Vec<Request<'_>>)> = vec![Default::default(); self.servers.len()];
-        for (place, request) in requests.iter().enumerate() {
-            let (places, share) = &mut shares[self.ring.server(request.key())];
-            places.push(place);
-            share.push(*request);
-        }
-        let calls = shares.iter().enumerate().map(|(server, (_, share))| self.call_server(server, deadline, share));
+        let shares = self.shares(requests, Request::key);
+        let calls = shares.iter().enumerate().map(|(server, share)| self.call_server(server, deadline, &share.items));
         let answers = join_all(calls).await;
-        let mut replies = vec![None; requests.len()];
-        for ((places, _), answer) in shares.iter().zip(answers) {
-            places.iter().zip(answer?).for_each(|(&place, reply)| replies[place] = Some(reply));
+        in_order(&shares, answers)
+    }
+
+    /// The entries under `keys`, none of them encoded, in the same order.
+    ///
+    /// Every server is asked, also if another one fails.
+    pub(super) async fn get_many(&self, deadline: Instant, keys: &[Key<'_>], want: Want) -> Result<Vec<Option<Found>>> {
+        if self.servers.len() == 1 {
+            return self.get_from(0, deadline, keys, want).await;
         }
-        let missing = || Error::new(ErrorKind::Protocol, "a batch came back incomplete").maybe_sent();
-        replies.into_iter().collect::<Option<Vec<_>>>().ok_or_else(missing)
+        let shares = self.shares(keys, Key::raw);
+        let calls =
+            shares.iter().enumerate().map(|(server, share)| self.get_from(server, deadline, &share.items, want));
+        let answers = join_all(calls).await;
+        in_order(&shares, answers)
+    }
+
+    /// What each server is to be asked.
+    fn shares<'a, T: Copy>(&self, items: &[T], key: impl Fn(&T) -> &'a [u8]) -> Vec<Share<T>> {
+        let mut shares: Vec<_> = self.servers.iter().map(|_| Share { places: Vec::new(), items: Vec::new() }).collect();
+        for (place, item) in items.iter().enumerate() {
+            let share = &mut shares[self.ring.server(key(item))];
+            share.places.push(place);
+            share.items.push(*item);
+        }
+        shares
+    }
+
+    async fn get_from(
+        &self,
+        server: usize,
+        deadline: Instant,
+        keys: &[Key<'_>],
+        want: Want,
+    ) -> Result<Vec<Option<Found>>> {
+        let server = &self.servers[server];
+        if keys.len() <= PIECE {
+            return if keys.is_empty() { Ok(Vec::new()) } else { server.get_many(deadline, keys, want).await };
+        }
+        let mut found = Vec::with_capacity(keys.len());
+        for piece in keys.chunks(PIECE) {
+            found.extend(server.get_many(deadline, piece, want).await?);
+        }
+        Ok(found)
     }
 
     async fn call_server(&self, server: usize, deadline: Instant, requests: &[Request<'_>]) -> Result<Vec<Reply>> {
@@ -50,6 +83,22 @@ impl Shared {
         }
         Ok(replies)
     }
+}
+
+/// What one server is asked, and where in the whole that stands.
+struct Share<T> {
+    places: Vec<usize>,
+    items: Vec<T>,
+}
+
+/// The answers to all shares, in the order of the whole.
+fn in_order<T, A: Clone>(shares: &[Share<T>], answers: Vec<Result<Vec<A>>>) -> Result<Vec<A>> {
+    let mut whole = vec![None; shares.iter().map(|share| share.places.len()).sum()];
+    for (share, answer) in shares.iter().zip(answers) {
+        share.places.iter().zip(answer?).for_each(|(&place, one)| whole[place] = Some(one));
+    }
+    let missing = || Error::new(ErrorKind::Protocol, "a batch came back incomplete").maybe_sent();
+    whole.into_iter().collect::<Option<Vec<_>>>().ok_or_else(missing)
 }
 
 fn pieces<'r, 'a>(mut requests: &'r [Request<'a>]) -> impl Iterator<Item = &'r [Request<'a>]> {

@@ -18,7 +18,7 @@ use super::{Address, backoff, connect::Connector, speech::Memcached};
 use crate::{
     Error, ErrorKind, Result,
     pipe::{Connection, Ended, Failure, Limits},
-    wire::{Mode, Reply, Request},
+    wire::{Found, Key, Mode, Reply, Request, Violation, Want},
 };
 
 type Link = Arc<Connection<Memcached>>;
@@ -75,6 +75,32 @@ impl Server {
         }
     }
 
+    /// Reads many entries by one request. Its reply is read here, on the caller's thread: the connection has others to serve.
+    pub(super) async fn get_many(&self, deadline: Instant, keys: &[Key<'_>], want: Want) -> Result<Vec<Option<Found>>> {
+        let request = Request::GetMany { keys, want };
+        let mut second = SecondTry::for_requests(std::slice::from_ref(&request));
+        loop {
+            let link = self.link()?;
+            let violation = match link.call(deadline, &request).await {
+                Ok(Reply::Entries(entries)) => match entries.read(keys, want) {
+                    Ok(found) => return Ok(found),
+                    Err(violation) => violation,
+                },
+                Ok(reply) => {
+                    self.unless_refused(reply)?;
+                    Violation::Foreign
+                }
+                Err(failure) if second.is_worth(&failure) => continue,
+                Err(failure) => return Err(self.error(failure)),
+            };
+            let failure = Failure { error: Error::from(violation), unsent: false };
+            link.fail(failure.error.clone());
+            if !second.is_worth(&failure) {
+                return Err(self.error(failure));
+            }
+        }
+    }
+
     /// One call on a connection of its own, for what could bring a shared one out of step.
     pub(super) async fn call_apart(&self, deadline: Instant, request: &Request<'_>) -> Result<Reply> {
         let link = self.connect(&current_runtime()?, None);
@@ -102,14 +128,16 @@ impl Server {
     /// A connection of this process and runtime; a new one if there is none, or only a broken one.
     fn link(&self) -> Result<Link> {
         let runtime = current_runtime()?;
-        let (process, id) = (process::id(), runtime.id());
         let turn = if self.width == 1 { 0 } else { self.turn.fetch_add(1, Ordering::Relaxed) % self.width };
         let mut lanes = self.lanes.lock();
-        let known = lanes.iter().position(|lane| lane.process == process && lane.runtime == id);
+        // A child that was forked has runtimes of its own, with ids that none of its parent's lanes has: only for a new lane
+        // must the system be asked which process this is.
+        let known = lanes.iter().position(|lane| lane.runtime == runtime.id());
         let index = known.unwrap_or_else(|| {
             forget_the_parent_s(&mut lanes);
             lanes.retain(Lane::is_alive);
-            lanes.push(Lane { process, runtime: id, places: (0..self.width).map(|_| Place::default()).collect() });
+            let places = (0..self.width).map(|_| Place::default()).collect();
+            lanes.push(Lane { process: process::id(), runtime: runtime.id(), places });
             lanes.len() - 1
         });
         let place = &mut lanes[index].places[turn];
@@ -189,6 +217,7 @@ fn is_repeatable(request: &Request<'_>) -> bool {
     matches!(
         request,
         Request::Get { .. }
+            | Request::GetMany { .. }
             | Request::Store { mode: Mode::Set, .. }
             | Request::Touch { .. }
             | Request::Inspect { .. }

@@ -25,6 +25,7 @@ impl Protocol for Memcached {
     fn size(request: &Request<'_>) -> usize {
         LINE + match request {
             Request::Store { value, .. } => value.len(),
+            Request::GetMany { keys, .. } => LINE * keys.len(),
             Request::Raw { data, .. } => data.map_or(0, <[u8]>::len),
             _ => 0,
         }

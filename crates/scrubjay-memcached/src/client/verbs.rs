@@ -13,7 +13,7 @@ use tokio::time;
 use super::{Address, Builder, clock::unix_time, ring::Ring, server::Server};
 use crate::{
     Error, ErrorKind, Found, Mode, Result, Want,
-    wire::{Direction, Refusal, Reply, Request, expiry},
+    wire::{Dialect, Direction, Key, Refusal, Reply, Request, expiry, key},
 };
 
 /// How long a call without any other deadline takes at most.
@@ -181,6 +181,12 @@ impl Client {
 
     /// Reads what is wanted of many entries; answers in the order of the keys.
     pub async fn fetch_many<K: AsRef<[u8]>>(&self, keys: &[K], want: Want) -> Result<Vec<Option<Found>>> {
+        if want.value && !want.ttl {
+            let keys: Vec<_> = keys.iter().map(|raw| key(raw.as_ref(), Dialect::Meta)).collect();
+            if !keys.iter().any(|key| matches!(key, Key::Encoded(_))) {
+                return self.shared.get_many(self.deadline(), &keys, want).await;
+            }
+        }
         let requests: Vec<_> = keys.iter().map(|key| Request::Get { key: key.as_ref(), want }).collect();
         self.call_many(&requests).await?.into_iter().map(found).collect()
     }

@@ -69,6 +69,11 @@ impl<P: Protocol> Connection<P> {
         self.wait(deadline, replies).await
     }
 
+    /// Ends the connection and every call on it: for a caller that reads its reply by itself and finds that it is none.
+    pub fn fail(&self, error: P::Error) {
+        self.shared.fail(error);
+    }
+
     /// Whether the connection is of no use any more.
     #[must_use]
     pub fn is_ended(&self) -> bool {
@@ -94,19 +99,20 @@ impl<P: Protocol> Connection<P> {
         let room = match places.try_acquire_many(weight) {
             Ok(room) => Some(room),
             Err(TryAcquireError::Closed) => None,
-            Err(TryAcquireError::NoPermits) => match timeout_at(deadline, places.acquire_many(weight)).await {
-                Ok(room) => room.ok(),
-                Err(_) => return Err(Failure::unsent(Break::Timeout.into())),
-            },
+            // Rare, so it shall not make the future of every call larger.
+            Err(TryAcquireError::NoPermits) => {
+                match Box::pin(timeout_at(deadline, places.acquire_many(weight))).await {
+                    Ok(room) => room.ok(),
+                    Err(_) => return Err(Failure::unsent(Break::Timeout.into())),
+                }
+            }
         };
         match room {
             Some(room) => {
                 room.forget();
                 Ok(())
             }
-            None => Err(Failure::unsent(
-                self.shared.ended().map_or_else(|| Break::Closed.into(), |ended| ended.error().clone()),
-            )),
+            None => Err(Failure::unsent(self.shared.reason())),
         }
     }
 

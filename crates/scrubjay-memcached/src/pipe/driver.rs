@@ -112,14 +112,12 @@ impl<P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Future for Driver<P, S> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let driver = self.get_mut();
-        loop {
-            match driver.step(context) {
-                Ok(Step::Moved) => {}
-                Ok(Step::Stuck) => return Poll::Pending,
-                Err(error) => {
-                    driver.work.end = Some(error);
-                    return Poll::Ready(());
-                }
+        // Both, whether or not one waits: a server that cannot write does not read either.
+        match driver.receive(context).and_then(|()| driver.send(context)) {
+            Ok(()) => Poll::Pending,
+            Err(error) => {
+                driver.work.end = Some(error);
+                Poll::Ready(())
             }
         }
     }
@@ -142,21 +140,30 @@ impl<P: Protocol, S: AsyncRead + AsyncWrite + Unpin> Driver<P, S> {
         }
     }
 
-    fn step(&mut self, context: &mut Context<'_>) -> Result<Step, P::Error> {
-        let heard = mem::replace(&mut self.heard, Heard::Nothing);
-        let work = &mut self.work;
-        let found = work.shared.take(&mut work.in_flight, &mut self.outgoing, heard, context.waker())?;
-        if matches!(found, Found::Work) && self.served > 1 && self.patience == Patience::Fresh {
-            // Those who were served together ask again together: one write for all is worth a turn.
-            self.patience = Patience::Spent;
-            context.waker().wake_by_ref();
-            return Ok(Step::Stuck);
+    /// Reads until nothing more has come.
+    fn receive(&mut self, context: &mut Context<'_>) -> Result<(), P::Error> {
+        while self.read(context)? == Step::Moved {}
+        Ok(())
+    }
+
+    /// Writes until nothing more is queued.
+    fn send(&mut self, context: &mut Context<'_>) -> Result<(), P::Error> {
+        loop {
+            let heard = mem::replace(&mut self.heard, Heard::Nothing);
+            let work = &mut self.work;
+            let found = work.shared.take(&mut work.in_flight, &mut self.outgoing, heard, context.waker())?;
+            if matches!(found, Found::Work) && self.served > 1 && self.patience == Patience::Fresh {
+                // Those who were served together ask again together: one write for all is worth a turn.
+                self.patience = Patience::Spent;
+                context.waker().wake_by_ref();
+                return Ok(());
+            }
+            self.patience = Patience::Fresh;
+            let written = self.write(context)?;
+            if matches!(found, Found::Nothing) && written == Step::Stuck {
+                return Ok(());
+            }
         }
-        self.patience = Patience::Fresh;
-        let written = self.write(context)?;
-        let read = self.read(context)?;
-        let moved = matches!(found, Found::Work) || written == Step::Moved || read == Step::Moved;
-        Ok(if moved { Step::Moved } else { Step::Stuck })
     }
 
     fn write(&mut self, context: &mut Context<'_>) -> Result<Step, P::Error> {

@@ -28,7 +28,7 @@ struct State<P: Protocol> {
     /// To be woken when something is queued.
     driver: Option<Waker>,
     /// What ends the connection from this side.
-    verdict: Option<Break>,
+    verdict: Option<P::Error>,
     silence: Silence,
 }
 
@@ -131,6 +131,16 @@ impl<P: Protocol> Shared<P> {
         }
     }
 
+    /// Why nothing more is taken.
+    pub(super) fn reason(&self) -> P::Error {
+        let state = self.state.lock();
+        match (&state.phase, &state.verdict) {
+            (Phase::Ended(ended), _) => ended.error().clone(),
+            (_, Some(verdict)) => verdict.clone(),
+            _ => Break::Closed.into(),
+        }
+    }
+
     /// Queues `requests`; the reply to the last goes to `last`, those of the others nowhere on their own.
     pub(super) fn queue(&self, requests: &[P::Request<'_>], weight: usize, last: To<P>) -> Answer<P, ()> {
         let mut state = self.state.lock();
@@ -172,8 +182,8 @@ impl<P: Protocol> Shared<P> {
         waker: &Waker,
     ) -> Result<Found, P::Error> {
         let mut state = self.state.lock();
-        if let Some(verdict) = state.verdict.take() {
-            return Err(verdict.into());
+        if let Some(verdict) = &state.verdict {
+            return Err(verdict.clone());
         }
         if heard == Heard::Something {
             state.silence = Silence::default();
@@ -197,16 +207,22 @@ impl<P: Protocol> Shared<P> {
         silence.timeouts += 1;
         let lasted = now.duration_since(*silence.since.get_or_insert(now));
         if silence.timeouts >= self.limits.timeouts && lasted >= self.limits.silence {
-            Self::sentence(state, Break::Silent);
+            Self::sentence(state, Break::Silent.into());
         }
     }
 
     /// Ends the connection from this side.
     pub(super) fn leave(&self) {
-        Self::sentence(self.state.lock(), Break::Closed);
+        Self::sentence(self.state.lock(), Break::Closed.into());
     }
 
-    fn sentence(mut state: parking_lot::MutexGuard<'_, State<P>>, verdict: Break) {
+    /// Ends the connection as its protocol would. Whoever asks next finds it ended.
+    pub(super) fn fail(&self, error: P::Error) {
+        Self::sentence(self.state.lock(), error);
+        self.places.close();
+    }
+
+    fn sentence(mut state: parking_lot::MutexGuard<'_, State<P>>, verdict: P::Error) {
         state.verdict = Some(verdict);
         let driver = state.driver.take();
         drop(state);

@@ -99,6 +99,19 @@ async fn a_surplus_reply_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn who_finds_a_lie_ends_the_connection_for_all() {
+    let (connection, _far) = connected(1000);
+    let mut waits = pin!(connection.call(soon(), &"waits"));
+    assert!(futures_util::poll!(waits.as_mut()).is_pending());
+    tokio::task::yield_now().await;
+    connection.fail("a lie".to_owned());
+    assert!(connection.is_ended());
+    assert_eq!(waits.await.unwrap_err().error, "a lie");
+    let failure = connection.call(soon(), &"late").await.unwrap_err();
+    assert_eq!((&*failure.error, failure.unsent), ("a lie", true));
+}
+
+#[tokio::test]
 async fn what_left_no_byte_behind_is_known_to_be_unsent() {
     // The server takes four bytes: the first word goes, the second does not.
     let (connection, mut far) = connected(4);

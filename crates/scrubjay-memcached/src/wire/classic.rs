@@ -3,12 +3,12 @@
 
 use std::fmt::Write as _;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::{
-    Dialect, Direction, Found, Frame, Mode, Refusal, Reply, Request, Violation,
+    Dialect, Direction, Found, Frame, Mode, Refusal, Reply, Request, Violation, Want,
     codec::{Expected, Kind, Unsayable},
-    frame::decimal,
+    frame::{Entry, decimal},
     key,
 };
 
@@ -72,8 +72,8 @@ fn try_encode(request: &Request<'_>, out: &mut BytesMut) -> std::fmt::Result {
             command("touch ", key, out);
             write!(out, " {expiry}\r\n")
         }
-        // `check` lets no `Inspect` come here.
-        Request::Version | Request::Inspect { .. } => out.write_str("version\r\n"),
+        // `check` lets no `Inspect` come here, and lists have an encoder of their own.
+        Request::Version | Request::Inspect { .. } | Request::GetMany { .. } => out.write_str("version\r\n"),
         Request::FlushAll => out.write_str("flush_all\r\n"),
         Request::Stats { group: "" } => out.write_str("stats\r\n"),
         Request::Stats { group } => write!(out, "stats {group}\r\n"),
@@ -107,9 +107,10 @@ pub(super) fn answer(expected: &mut Expected, frame: Frame) -> Result<Option<Rep
         }
         (Kind::Stats, b"END" | b"RESET") => return expected.conclude().map(Some),
         (Kind::Stats, _) => return expected.gather(frame).map(|()| None),
-        (Kind::Get(_), b"END") => expected.found.take().map_or(Reply::Absent, Reply::Found),
+        (Kind::Get(_), b"END") => expected.partial().found.take().map_or(Reply::Absent, Reply::Found),
         (Kind::Get(_), _) => {
-            expected.found = Some(found(expected, &frame)?);
+            let found = found(expected, &frame)?;
+            expected.partial().found = Some(found);
             return Ok(None);
         }
         (Kind::Version | Kind::FlushAll, _) => {
@@ -126,18 +127,18 @@ pub(super) fn answer(expected: &mut Expected, frame: Frame) -> Result<Option<Rep
     Ok(Some(reply))
 }
 
-fn found(expected: &Expected, frame: &Frame) -> Result<Found, Violation> {
-    let malformed = || Violation::Malformed("an entry that says no key and flags");
-    let mut words = frame.line().split(|&byte| byte == b' ');
-    let (Some(b"VALUE"), Some(key), Some(flags)) = (words.next(), words.next(), words.next()) else {
-        return Err(malformed());
-    };
-    if expected.echo.as_deref() != Some(key) || expected.found.is_some() {
+fn found(expected: &mut Expected, frame: &Frame) -> Result<Found, Violation> {
+    let entry = frame.entry().ok_or(Violation::Malformed("an entry that says no key and flags"))?;
+    if expected.echo.as_deref() != Some(entry.key) || expected.partial().found.is_some() {
         return Err(Violation::Foreign);
     }
-    let Kind::Get(want) = expected.kind else { return Err(malformed()) };
-    let flags = decimal(flags).and_then(|flags| u32::try_from(flags).ok()).ok_or_else(malformed)?;
-    let cas = words.nth(1).map_or(Some(0), decimal).ok_or_else(malformed)?;
-    let value = frame.data().filter(|_| want.value).unwrap_or_default();
-    Ok(Found { value, ttl: None, cas, flags: if want.flags { flags } else { 0 } })
+    let Kind::Get(want) = expected.kind else { return Err(Violation::Foreign) };
+    Ok(entry.found(frame.data().unwrap_or_default(), want))
+}
+
+impl Entry<'_> {
+    pub(super) fn found(&self, value: Bytes, want: Want) -> Found {
+        let value = if want.value { value } else { Bytes::new() };
+        Found { value, ttl: None, cas: self.cas, flags: if want.flags { self.flags } else { 0 } }
+    }
 }

@@ -4,10 +4,14 @@ use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Dialect, Found, Frame, Frames, Refusal, Reply, Request, Violation, Want, classic, meta};
+use super::{
+    Dialect, Found, Frame, Frames, Refusal, Reply, Request, Violation, Want, classic,
+    entries::{self, Listing},
+    meta,
+};
 
 /// The longest line that a raw command or a group of figures may have, in bytes; servers accept 2,048.
-const LONGEST_COMMAND: usize = 2_000;
+pub(super) const LONGEST_COMMAND: usize = 2_000;
 
 /// How much a reply of many lines may hold, in bytes; each line counts for some more than it has.
 const MOST_GATHERED: usize = 64 * 1024 * 1024;
@@ -27,10 +31,18 @@ pub struct Expected {
     pub(super) token: u64,
     /// The key that a classic read repeats.
     pub(super) echo: Option<Box<[u8]>>,
-    /// The entry, before the line that ends a classic read.
-    pub(super) found: Option<Found>,
     /// How many answers to `version` a classic raw command has.
     pub(super) versions_due: u8,
+    listing: Option<Box<Listing>>,
+    /// Boxed, because most replies come in one piece, and what is expected of them is moved about.
+    partial: Option<Box<Partial>>,
+}
+
+/// What has come of a reply of several lines.
+#[derive(Debug, Default)]
+pub(super) struct Partial {
+    /// The entry, before the line that ends a classic read.
+    pub(super) found: Option<Found>,
     gathered: Vec<Frame>,
     gathered_bytes: usize,
 }
@@ -38,6 +50,7 @@ pub struct Expected {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     Get(Want),
+    GetMany,
     Store,
     Delete,
     Count,
@@ -57,6 +70,8 @@ pub enum Unsayable {
     TooLarge(u64),
     /// A line that has an end inside, is empty, or longer than servers read.
     Line,
+    /// A read of many entries at once cannot say it; what it cannot.
+    Listed(&'static str),
     /// The classic dialect cannot say it; what it cannot.
     Classic(&'static str),
 }
@@ -66,6 +81,7 @@ impl fmt::Display for Unsayable {
         match self {
             Self::TooLarge(limit) => write!(f, "the value is larger than the client accepts ({limit} bytes)"),
             Self::Line => write!(f, "expected one line of 1 to {LONGEST_COMMAND} bytes, without control characters"),
+            Self::Listed(what) => write!(f, "a read of many entries at once cannot {what}"),
             Self::Classic(what) => write!(f, "a server older than memcached 1.6 cannot {what}"),
         }
     }
@@ -87,18 +103,21 @@ impl Encoder {
     pub fn encode(&mut self, request: &Request<'_>, out: &mut BytesMut) -> Result<Expected, Unsayable> {
         self.check(request)?;
         let token = self.next_token;
-        self.next_token = self.next_token.wrapping_add(1);
-        let echo = match self.dialect {
-            Dialect::Meta => {
-                meta::encode(request, token, out);
-                None
+        let (mut echo, mut listing) = (None, None);
+        match (request, self.dialect) {
+            (Request::GetMany { keys, want }, dialect) => {
+                let before = out.len();
+                let encoded = entries::encode(keys, *want, dialect, token, out);
+                listing = Some(Box::new(encoded.inspect_err(|_| out.truncate(before))?));
             }
-            Dialect::Classic => classic::encode(request, out),
-        };
+            (_, Dialect::Meta) => meta::encode(request, token, out),
+            (_, Dialect::Classic) => echo = classic::encode(request, out),
+        }
+        self.next_token = token.wrapping_add(if listing.is_some() { 2 } else { 1 });
         let kind = Kind::of(request);
         let asks_version = matches!(request, Request::Raw { line, .. } if line.starts_with(b"version"));
         let versions_due = 1 + u8::from(asks_version);
-        Ok(Expected { kind, token, echo, found: None, versions_due, gathered: Vec::new(), gathered_bytes: 0 })
+        Ok(Expected { kind, token, echo, versions_due, listing, partial: None })
     }
 
     fn check(&self, request: &Request<'_>) -> Result<(), Unsayable> {
@@ -139,6 +158,9 @@ impl Decoder {
     /// # Errors
     /// [`Violation`] if it is no reply to that request. Nothing that follows can be trusted.
     pub fn decode(&mut self, expected: &mut Expected, input: &mut BytesMut) -> Result<Option<Reply>, Violation> {
+        if let Some(listing) = &mut expected.listing {
+            return listing.decode(expected.token, &mut self.frames, input);
+        }
         while let Some(frame) = self.frames.next(input)? {
             let reply = match self.dialect {
                 Dialect::Meta => meta::answer(expected, frame)?,
@@ -156,6 +178,7 @@ impl Kind {
     fn of(request: &Request<'_>) -> Self {
         match request {
             Request::Get { want, .. } => Self::Get(*want),
+            Request::GetMany { .. } => Self::GetMany,
             Request::Store { .. } => Self::Store,
             Request::Delete { .. } => Self::Delete,
             Request::Count { .. } => Self::Count,
@@ -185,18 +208,23 @@ impl Expected {
         }
     }
 
+    pub(super) fn partial(&mut self) -> &mut Partial {
+        self.partial.get_or_insert_default()
+    }
+
     pub(super) fn gather(&mut self, frame: Frame) -> Result<(), Violation> {
-        self.gathered_bytes += frame.length() + size_of::<Frame>();
-        if self.gathered_bytes > MOST_GATHERED {
-            return Err(Violation::LargeValue(self.gathered_bytes as u64));
+        let Partial { gathered, gathered_bytes, .. } = self.partial();
+        *gathered_bytes += frame.length() + size_of::<Frame>();
+        if *gathered_bytes > MOST_GATHERED {
+            return Err(Violation::LargeValue(*gathered_bytes as u64));
         }
-        self.gathered.push(frame);
+        gathered.push(frame);
         Ok(())
     }
 
     /// The reply that the gathered lines make.
     pub(super) fn conclude(&mut self) -> Result<Reply, Violation> {
-        let gathered = std::mem::take(&mut self.gathered);
+        let gathered = self.partial.take().map(|partial| partial.gathered).unwrap_or_default();
         if matches!(self.kind, Kind::Raw) {
             let lines = gathered.into_iter().flat_map(Frame::into_parts).collect::<Vec<Bytes>>();
             return Ok(Reply::Lines(lines));
@@ -241,7 +269,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::{Direction, Mode};
+    use crate::wire::{Direction, Key, Mode};
 
     const LARGEST: u64 = 1_000;
 
@@ -257,6 +285,8 @@ mod tests {
     }
 
     const GET: Request<'_> = Request::Get { key: b"k", want: Want::VALUE };
+    const KEYS: &[Key<'_>] = &[Key::Plain(b"k"), Key::Plain(b"l")];
+    const MANY: Request<'_> = Request::GetMany { keys: KEYS, want: Want::VALUE };
     const SET: Request<'_> = Request::Store { key: b"a b", value: b"v", mode: Mode::Set, expiry: 9, flags: 3 };
 
     #[test]
@@ -325,6 +355,7 @@ mod tests {
         prop_oneof![
             Just(GET),
             Just(Request::Get { key: b"k", want: Want::PRESENCE }),
+            Just(MANY),
             Just(SET),
             Just(Request::Delete { key: b"k", cas: None }),
             Just(Request::Count { key: b"k", direction: Direction::Up, by: 1, create: None }),
@@ -343,11 +374,20 @@ mod tests {
             "[VEHNM][ADNFSXE] ?[0-9]{0,2} ?O?[0-9]?",
             Just("VA 2 O7\r\nhi".to_owned()),
             Just("VALUE k 0 2\r\nhi".to_owned()),
+            Just("EN O7\r\nVALUE k 0 2\r\nhi\r\nEND\r\nEN O8".to_owned()),
             Just("VERSION 1\r\nVERSION 1".to_owned()),
             Just("END".to_owned()),
             ".{0,8}",
         ];
         proptest::collection::vec(word, 0..8).prop_map(|words| words.join("\r\n").into_bytes())
+    }
+
+    /// The same, however the bytes of entries were cut.
+    fn settled(reply: Option<Reply>) -> (Option<Reply>, Option<Result<Vec<Option<Found>>, Violation>>) {
+        match reply {
+            Some(Reply::Entries(entries)) => (None, Some(entries.read(KEYS, Want::VALUE))),
+            reply => (reply, None),
+        }
     }
 
     proptest! {
@@ -372,7 +412,7 @@ mod tests {
                     break;
                 }
             }
-            prop_assert_eq!(at_once, dribbled);
+            prop_assert_eq!(at_once.map(settled), dribbled.map(settled));
         }
     }
 }

@@ -51,7 +51,13 @@ pub fn key(raw: &[u8], dialect: Dialect) -> Key<'_> {
     if reversible && raw.iter().any(|&byte| is_odd(byte)) { Key::Encoded(raw) } else { Key::Hashed(raw) }
 }
 
-impl Key<'_> {
+impl<'a> Key<'a> {
+    /// The caller's own.
+    pub(crate) fn raw(&self) -> &'a [u8] {
+        let (Self::Plain(raw) | Self::Encoded(raw) | Self::Hashed(raw)) = *self;
+        raw
+    }
+
     /// Appends what the server sees; never more than [`LONGEST_KEY`] bytes, never a space or control.
     pub fn write(self, out: &mut BytesMut) {
         match self {
@@ -73,7 +79,8 @@ fn is_odd(byte: u8) -> bool {
 }
 
 fn is_legal(raw: &[u8]) -> bool {
-    (1..=LONGEST_KEY).contains(&raw.len()) && !raw.iter().any(|&byte| is_odd(byte))
+    // Without a way out at the first odd one, several bytes are looked at at once.
+    (1..=LONGEST_KEY).contains(&raw.len()) && !raw.iter().fold(false, |odd, &byte| odd | is_odd(byte))
 }
 
 fn looks_hashed(raw: &[u8]) -> bool {

@@ -37,7 +37,8 @@ fn try_encode(request: &Request<'_>, token: u64, out: &mut BytesMut) -> std::fmt
         }
         Request::Store { key, value, mode, expiry, flags: number } => {
             let flags = Flags::start(out, "ms ", key);
-            write!(out, " {}", value.len())?;
+            out.extend_from_slice(b" ");
+            put_number(value.len() as u64, out);
             if expiry > 0 {
                 write!(out, " T{expiry}")?;
             }
@@ -85,7 +86,8 @@ fn try_encode(request: &Request<'_>, token: u64, out: &mut BytesMut) -> std::fmt
             out.write_str(flags.base64)?;
             probe(token, out)
         }
-        Request::Version => {
+        // Lists have an encoder of their own.
+        Request::Version | Request::GetMany { .. } => {
             out.write_str("version")?;
             probe(token, out)
         }
@@ -126,7 +128,24 @@ impl Flags {
     }
 
     fn end(self, token: u64, out: &mut BytesMut) -> std::fmt::Result {
-        write!(out, "{} O{token}\r\n", self.base64)
+        out.extend_from_slice(self.base64.as_bytes());
+        out.extend_from_slice(b" O");
+        put_number(token, out);
+        out.write_str("\r\n")
+    }
+}
+
+/// Appends `number` in decimal digits; a formatter takes several times as long, and each request has one.
+fn put_number(mut number: u64, out: &mut BytesMut) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10).to_le_bytes()[0];
+        number /= 10;
+        if number == 0 {
+            return out.extend_from_slice(&digits[start..]);
+        }
     }
 }
 
@@ -143,14 +162,16 @@ pub(super) fn answer(expected: &mut Expected, frame: Frame) -> Result<Option<Rep
     if let Some(refusal) = Refusal::of(frame.line()) {
         return expected.refused(refusal).map(Some);
     }
-    if !has_token(frame.line(), expected.token) {
+    let said = Said::read(frame.line());
+    if said.token != Some(expected.token) {
         return Err(Violation::Foreign);
     }
     let code = frame.line().get(..2).unwrap_or_default();
     let reply = match (&expected.kind, code) {
-        (Kind::Get(want), b"VA" | b"HD") => Reply::Found(found(&frame, *want)?),
+        (Kind::Get(want), b"VA" | b"HD") => Reply::Found(found(&frame, &said, *want)?),
         (Kind::Count, b"VA") => Reply::Number(number(&frame)?),
-        (Kind::Store, b"HD") => written(frame.line())?,
+        // The version comes if it was asked for.
+        (Kind::Store, b"HD") => said.known()?.cas.map_or(Reply::Done, Reply::Written),
         (Kind::Delete | Kind::Touch, b"HD") => Reply::Done,
         (Kind::Get(_) | Kind::Touch, b"EN") | (Kind::Store | Kind::Delete | Kind::Count, b"NF") => Reply::Absent,
         (Kind::Store | Kind::Count, b"NS") => Reply::NotStored,
@@ -160,46 +181,62 @@ pub(super) fn answer(expected: &mut Expected, frame: Frame) -> Result<Option<Rep
     Ok(Some(reply))
 }
 
-fn has_token(line: &[u8], token: u64) -> bool {
-    flags(line).any(|flag| matches!(flag.split_first(), Some((b'O', number)) if decimal(number) == Some(token)))
+pub(super) fn has_token(line: &[u8], token: u64) -> bool {
+    Said::read(line).token == Some(token)
 }
 
-fn flags(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|&byte| byte == b' ').skip(1)
+/// What the flags of a reply say.
+#[derive(Default)]
+struct Said {
+    token: Option<u64>,
+    ttl: Option<Duration>,
+    cas: Option<u64>,
+    flags: u32,
+    /// What is wrong with them.
+    fault: Option<Violation>,
 }
 
-/// Done, and the version if it was asked for.
-fn written(line: &[u8]) -> Result<Reply, Violation> {
-    match flags(line).find_map(|flag| flag.strip_prefix(b"c")) {
-        None => Ok(Reply::Done),
-        Some(version) => {
-            decimal(version).map(Reply::Written).ok_or(Violation::Malformed("a version that is no number"))
+impl Said {
+    fn read(line: &[u8]) -> Self {
+        let mut said = Self::default();
+        for word in line.split(|&byte| byte == b' ').skip(1) {
+            let Some((name, number)) = word.split_first() else { continue };
+            match name {
+                b'O' => said.token = decimal(number),
+                b't' if number == b"-1" => said.ttl = None,
+                b't' => said.ttl = said.noted(decimal(number)).map(remaining),
+                b'c' => said.cas = said.noted(decimal(number)),
+                b'f' => {
+                    let number = decimal(number).and_then(|number| u32::try_from(number).ok());
+                    said.flags = said.noted(number).unwrap_or_default();
+                }
+                _ => {}
+            }
         }
+        said
+    }
+
+    /// `number`, which should be one.
+    fn noted<T>(&mut self, number: Option<T>) -> Option<T> {
+        if number.is_none() {
+            self.fault = Some(Violation::Malformed("a flag that is no number"));
+        }
+        number
+    }
+
+    /// The same, if all of it makes sense.
+    fn known(&self) -> Result<&Self, Violation> {
+        self.fault.clone().map_or(Ok(self), Err)
     }
 }
 
-fn found(frame: &Frame, want: Want) -> Result<Found, Violation> {
+fn found(frame: &Frame, said: &Said, want: Want) -> Result<Found, Violation> {
     let value = frame.data();
     if value.is_some() != want.value {
         return Err(Violation::Malformed("an entry with a value unasked for, or without the one asked for"));
     }
-    let mut found = Found { value: value.unwrap_or_default(), ..Found::default() };
-    let malformed = Violation::Malformed("a flag that is no number");
-    // The first word behind `VA` is the length.
-    for flag in flags(frame.line()).skip(usize::from(want.value)) {
-        let Some((name, number)) = flag.split_first() else { continue };
-        match name {
-            b't' if number == b"-1" => found.ttl = None,
-            b't' => found.ttl = Some(remaining(decimal(number).ok_or(malformed.clone())?)),
-            b'c' => found.cas = decimal(number).ok_or(malformed.clone())?,
-            b'f' => {
-                let number = decimal(number).and_then(|number| u32::try_from(number).ok());
-                found.flags = number.ok_or(malformed.clone())?;
-            }
-            _ => {}
-        }
-    }
-    Ok(found)
+    let Said { ttl, cas, flags, .. } = *said.known()?;
+    Ok(Found { value: value.unwrap_or_default(), ttl, cas: cas.unwrap_or(0), flags })
 }
 
 /// An entry that expires at this moment has an unsigned number slightly below zero.

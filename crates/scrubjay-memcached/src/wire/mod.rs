@@ -6,6 +6,7 @@
 
 mod classic;
 mod codec;
+mod entries;
 mod expiry;
 mod frame;
 mod key;
@@ -16,6 +17,7 @@ mod request;
 pub(crate) use self::meta::{PROBE, speaks_meta};
 pub use self::{
     codec::{Decoder, Encoder, Expected, Unsayable},
+    entries::Entries,
     expiry::{InvalidExpiry, LAST_MOMENT, expiry},
     frame::{Frame, Frames, LONGEST_LINE},
     key::{Key, LONGEST_KEY, key},

@@ -4,12 +4,16 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 
+use super::Entries;
+
 /// The answer to a [`Request`](super::Request).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {
     /// The entry.
     Found(Found),
+    /// What there is of many entries.
+    Entries(Entries),
     /// There is no entry.
     Absent,
     /// Done.

@@ -1,5 +1,7 @@
 //! What can be asked of a server.
 
+use super::Key;
+
 /// How a server is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
@@ -18,6 +20,13 @@ pub enum Request<'a> {
         /// Whose.
         key: &'a [u8],
         /// What of it.
+        want: Want,
+    },
+    /// Read many entries in one go.
+    GetMany {
+        /// Whose, mapped for the meta dialect. None may be [encoded](Key::Encoded).
+        keys: &'a [Key<'a>],
+        /// What of them: the value, and whatever else but the ttl.
         want: Want,
     },
     /// Write an entry.
@@ -83,7 +92,7 @@ pub enum Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// The key that it concerns; empty if it concerns none.
+    /// The key that it concerns; empty if it concerns none, or many.
     #[must_use]
     pub fn key(&self) -> &'a [u8] {
         match *self {
@@ -93,7 +102,7 @@ impl<'a> Request<'a> {
             | Self::Count { key, .. }
             | Self::Touch { key, .. }
             | Self::Inspect { key } => key,
-            Self::Version | Self::FlushAll | Self::Stats { .. } | Self::Raw { .. } => b"",
+            Self::GetMany { .. } | Self::Version | Self::FlushAll | Self::Stats { .. } | Self::Raw { .. } => b"",
         }
     }
 }

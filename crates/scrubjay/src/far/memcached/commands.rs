@@ -43,11 +43,12 @@ impl Store for Memcached {
     async fn get(&self, call: Call, keys: &[&str], want: Want) -> Result<Vec<Option<Found>>> {
         let client = self.client(call)?;
         let wanted = client_want(want);
-        let all = match keys {
-            [key] => client.fetch(key, wanted).await.map(|found| vec![found]),
-            keys => client.fetch_many(keys, wanted).await,
-        };
-        let all = all.map_err(told)?;
+        if let [key] = keys {
+            let one = client.fetch(key, wanted).await.map_err(told)?;
+            return Ok(vec![one.map(|one| found(one, want))]);
+        }
+        // Boxed, so that it does not make the future of every call larger.
+        let all = Box::pin(client.fetch_many(keys, wanted)).await.map_err(told)?;
         Ok(all.into_iter().map(|one| one.map(|one| found(one, want))).collect())
     }
 
@@ -57,7 +58,7 @@ impl Store for Memcached {
             [item] => client.set(item.key, &item.value, lifetime(item.ttl)).await,
             items => {
                 let items: Vec<_> = items.iter().map(client_item).collect();
-                client.set_many(&items).await
+                Box::pin(client.set_many(&items)).await
             }
         }
         .map_err(told)
@@ -110,7 +111,7 @@ impl Store for Memcached {
         let client = self.client(call)?;
         match keys {
             [key] => client.delete(key).await.map(|stood| vec![stood]),
-            keys => client.delete_many(keys).await,
+            keys => Box::pin(client.delete_many(keys)).await,
         }
         .map_err(told)
     }
