@@ -1,19 +1,22 @@
 //! memcached: one server, or several that share the keys.
 //!
 //! The client is our own, `scrubjay-memcached`, which keeps connections and proves replies. `commands` gives its verbs the
-//! port's meaning, `counter` makes signed counters of its unsigned ones, `raw` takes the server's own language.
+//! port's meaning, `counter` makes signed counters of its unsigned ones, which `together` lets many change at once, `raw` takes
+//! the server's own language.
 
 mod commands;
 mod config;
 mod counter;
 mod failure;
 mod raw;
+mod together;
 
 use std::fmt;
 
 use scrubjay_memcached::{Address, Client};
 
 pub(super) use self::config::SCHEMES;
+use self::together::Together;
 use super::{AnyStore, StoreConfig, StoreInfo};
 use crate::{Error, Result, url::Url};
 
@@ -45,8 +48,8 @@ use crate::{Error, Result, url::Url};
 ///   192 bits of hash.
 /// - **Batches** are pipelined to all servers at once, and are not atomic.
 /// - **Counters** cost two round trips: one looks whether memcached's own arithmetic, which has neither signs nor an end, will
-///   do; if not (a decrement, a negative number), the number is compared and set. Many who decrement one counter at once wait for
-///   each other, and a second that begins meanwhile prolongs its ttl by that second.
+///   do; if not (a decrement, a negative number), the number is compared and set, once for all of this process who come while
+///   that is under way. A second that begins meanwhile prolongs its ttl by that second.
 /// - **`clear`** of a namespace is unsupported: memcached does not tell its keys. **`clear_server`** empties every server.
 /// - **`compare_and_set`** compares versions, which a restarted server counts from the beginning.
 /// - **`raw`** carries out any command, in words; a block of data is the last one: `["set", "key", "0", "0", "5", "value"]`. It
@@ -68,6 +71,7 @@ use crate::{Error, Result, url::Url};
 #[derive(Clone)]
 pub struct Memcached {
     client: Client,
+    together: Together,
     info: StoreInfo,
 }
 
@@ -111,7 +115,7 @@ impl Memcached {
             Some(Address::Unix(path)) => info.at(path.display().to_string(), None, None),
             _ => info,
         };
-        Self { client, info }
+        Self { client, together: Together::default(), info }
     }
 }
 
