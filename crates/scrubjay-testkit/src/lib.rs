@@ -9,5 +9,7 @@ pub mod proxy;
 pub mod servers;
 mod subject;
 pub mod wait;
+#[cfg(unix)]
+pub mod worker;
 
 pub use self::subject::Subject;

@@ -322,7 +322,11 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         engine::Request::new(&self.0, engine::Expire { key: key.into(), ttl: ttl.into() })
     }
 
-    /// Removes the entry under `key`. Returns whether there was one; in a store it may also have been a stale one or a lease.
+    /// Removes the entry under `key`. Returns whether there was a live one.
+    ///
+    /// A cache whose loads put more than live entries into a store (its policy has a `grace` or a `negative-ttl`, or a call's had)
+    /// reads before it removes, which is another round trip. Any other cache counts as an entry what the loads of *other* caches
+    /// put there, and the lease of a load under way.
     pub fn delete<'a>(&'a self, key: impl Into<Key<'a>>) -> Delete<'a, V> {
         engine::Request::new(&self.0, engine::Delete { key: key.into() })
     }

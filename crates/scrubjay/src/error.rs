@@ -36,7 +36,8 @@ struct Details {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The configuration cannot work: an unknown name or option, or parts that do not fit together.
+    /// The configuration cannot work: an unknown name or option, parts that do not fit together, or a server that does not
+    /// accept user and password, or forbids the command.
     Config,
     /// The key cannot be held by this cache.
     InvalidKey,

@@ -20,8 +20,9 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// Waits for the lock called `key`, then holds it for `hold`, and longer if it is [renewed](Guard::renew).
     ///
     /// One program at a time holds it, of all that share the store and the namespace. On a cache without a far tier it is one
-    /// caller at a time, of all that use this cache or its clones. A lock is separate from the entry under `key`, and `clear`
-    /// does not free it.
+    /// caller at a time, of all that use this cache or its clones. A lock is separate from the entry under `key`, and clearing a
+    /// namespace does not free it. (What empties the whole store does: `clear_server`, and on a store in this process a `clear`
+    /// without a namespace.)
     ///
     /// **Limits.** A lock ends when its time is over, even if its holder still works: a process that was paused for longer
     /// believes that it still holds the lock. If two holders at once would do harm, pass the

@@ -15,9 +15,9 @@ use std::{
 };
 
 use scrubjay::{Cache, Error, ErrorKind, Lookup, Policy};
-use scrubjay_testkit::wait;
+use scrubjay_testkit::{wait, worker::Worker};
 use tokio::{sync::Notify, task::JoinSet};
-use workers::{Face, Job, Server, TIERS, Tiers, Work, Worker, cache_at, tally};
+use workers::{Face, Job, Server, TIERS, Tiers, Work, cache_at, start, tally};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// Callers that start at once in several processes; answers how many loaded, and how many got an error.
 fn together(server: &Server, job: &Job, processes: usize) -> (i64, usize) {
     let before = tally(&server.url()).blocking().get("executions").unwrap().unwrap_or(0);
-    let mut workers: Vec<Worker> = (0..processes).map(|_| Worker::start(job)).collect();
+    let mut workers: Vec<Worker> = (0..processes).map(|_| start(job)).collect();
     workers.iter_mut().for_each(|worker| assert_eq!(worker.hear(), "ready"));
     workers.iter_mut().for_each(|worker| worker.tell("go"));
     let errors = workers.iter_mut().map(|worker| worker.hear().parse::<usize>().unwrap()).sum();
@@ -83,7 +83,7 @@ fn work_three_times_longer_than_the_lease_is_done_once() {
 
 /// A process that has begun to load, and ends its load when it is told to.
 fn loading_elsewhere(job: &Job) -> Worker {
-    let mut worker = Worker::start(&job.clone().callers(1).work(Work::UntilTold));
+    let mut worker = start(&job.clone().callers(1).work(Work::UntilTold));
     assert_eq!(worker.hear(), "ready");
     worker.tell("go");
     assert_eq!(worker.hear(), "loading");
@@ -96,7 +96,7 @@ fn a_holder_that_is_killed_is_followed_once() {
         for (tiers, face) in [(Tiers::Far, Face::Async), (Tiers::Two, Face::Blocking)] {
             let job = Job::new(&server, tiers, face).callers(50).lease(1_000 * MILLISECOND);
             let mut holder = loading_elsewhere(&job);
-            let mut followers: Vec<Worker> = (0..2).map(|_| Worker::start(&job)).collect();
+            let mut followers: Vec<Worker> = (0..2).map(|_| start(&job)).collect();
             followers.iter_mut().for_each(|worker| assert_eq!(worker.hear(), "ready"));
             followers.iter_mut().for_each(|worker| worker.tell("go"));
             holder.kill();
@@ -118,12 +118,12 @@ fn what_a_holder_brings_after_its_lease_is_refused() {
                 let job = Job::new(&server, tiers, Face::Async).lease(1_000 * MILLISECOND);
                 let here = cache_at(&server.url(), tiers, Some(job.lease)).blocking();
                 let mut holder = loading_elsewhere(&job);
-                holder.signal("STOP");
+                holder.pause();
                 assert_eq!(here.get_or_load("key", || Ok::<_, Error>(7)).unwrap(), 7, "{server}, {tiers:?}");
                 if deleted {
                     here.delete("key").unwrap();
                 }
-                holder.signal("CONT");
+                holder.resume();
                 holder.tell("finish");
                 assert_eq!(holder.hear(), "0", "{server}, {tiers:?}: its own callers get what it loaded");
                 let left = cache_at(&server.url(), Tiers::Far, None).blocking().get("key").unwrap();

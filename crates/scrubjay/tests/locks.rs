@@ -1,183 +1,195 @@
-//! Locks: one holder at a time, released by nobody but the holder, and told apart by a number that only grows.
-
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! Locks between processes, on real servers: whoever holds one, however it ends. What holds inside one process is in the behaviour
+//! suite, on every store.
+#![cfg(all(feature = "redis", feature = "memcached", unix))]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test tells its figures, and what fails fails it")]
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
+    collections::BTreeSet,
+    time::{Duration, Instant},
 };
 
-use scrubjay::{
-    Cache, Clock, ErrorKind, KeyBuilder, Memory,
-    far::{AnyStore, MemoryStore, Token},
-    plugin::{Command, Completion, Plugin},
-    serializer::Json,
+use scrubjay::{Cache, ErrorKind, far, serializer::Json};
+use scrubjay_testkit::{
+    servers::{MemcachedServer, RedisServer},
+    worker::{self, Worker},
 };
-use tokio::task::JoinSet;
+use serde::{Deserialize, Serialize};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// Longer than any of these takes.
+const LONG: Duration = Duration::from_secs(60);
+const PROCESSES: usize = 4;
+const TURNS: usize = 25;
 
-fn caches(clock: &Clock) -> [(&'static str, Cache<u32>); 2] {
-    let memory = || Memory::builder().clock(clock.clone()).build();
-    let far = MemoryStore::new(Memory::builder().clock(clock.clone()).build());
-    [
-        ("near", Cache::builder().near(memory()).build().unwrap()),
-        ("far", Cache::builder().far(far).serializer(Json).namespace("main").build().unwrap()),
-    ]
+/// What another process does.
+#[derive(Serialize, Deserialize)]
+enum Job {
+    /// Takes the lock that often, and writes its number at the end of a list each time: reads it, and writes it back.
+    TakeTurns(String),
+    /// Holds the lock for so long, and releases it when it is told to.
+    Hold(String, Duration),
 }
 
-#[tokio::test(start_paused = true)]
-async fn one_holder_at_a_time_with_growing_tokens() {
-    for (tiers, cache) in caches(&Clock::manual()) {
-        let (inside, order) = (Arc::new(AtomicU32::new(0)), Arc::new(parking_lot::Mutex::new(Vec::new())));
-        let mut tasks = JoinSet::new();
-        for _ in 0..20 {
-            let (cache, inside, order) = (cache.clone(), Arc::clone(&inside), Arc::clone(&order));
-            tasks.spawn(async move {
-                let guard = cache.lock("key", SECOND * 30).await.unwrap();
-                assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "somebody else is inside");
-                tokio::task::yield_now().await;
-                order.lock().push(guard.fencing_token());
-                inside.fetch_sub(1, Ordering::SeqCst);
-                assert!(guard.release().await.unwrap());
-            });
-        }
-        tasks.join_all().await;
-        let order = order.lock();
-        assert!(order.windows(2).all(|pair| pair[0] < pair[1]), "{tiers}: {order:?}");
-        assert_eq!(order.len(), 20, "{tiers}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_holder_whose_time_is_over_has_lost_it() {
-    let clock = Clock::manual();
-    for (tiers, cache) in caches(&clock) {
-        let mut first = cache.lock("key", SECOND).await.unwrap();
-        first.renew().await.unwrap();
-        let error = cache.lock("key", SECOND).within(Duration::ZERO).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Timeout, "{tiers}");
-        assert!(error.to_string().starts_with("lock \"key\""), "{error}");
-        clock.advance(SECOND);
-        let second = cache.lock("key", SECOND).within(Duration::ZERO).await.unwrap();
-        assert!(second.fencing_token() > first.fencing_token(), "{tiers}");
-        assert_eq!(first.renew().await.unwrap_err().kind(), ErrorKind::Conflict, "{tiers}");
-        assert!(!first.release().await.unwrap(), "{tiers}: it is another's by now");
-        assert!(second.release().await.unwrap(), "{tiers}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_dropped_guard_frees_the_lock_and_a_clear_does_not() {
-    for (tiers, cache) in caches(&Clock::manual()) {
-        let guard = cache.lock("key", SECOND * 30).await.unwrap();
-        cache.clear().await.unwrap();
-        assert!(cache.lock("key", SECOND).within(Duration::ZERO).await.is_err(), "{tiers}");
-        assert_eq!(cache.get("key").await.unwrap(), None, "{tiers}: no entry is touched");
-        drop(guard);
-        assert!(cache.lock("key", SECOND).within(SECOND).await.is_ok(), "{tiers}");
-    }
-}
-
-#[tokio::test]
-async fn of_two_optimists_one_is_told() {
-    for (tiers, cache) in caches(&Clock::manual()) {
-        cache.set("key", 1).await.unwrap();
-        let (mine, yours) = (cache.optimistic_lock("key").await.unwrap(), cache.optimistic_lock("key").await.unwrap());
-        assert_eq!(mine.value(), Some(&1), "{tiers}");
-        yours.ttl(SECOND).cas(2).await.unwrap();
-        assert_eq!(mine.cas(3).await.unwrap_err().kind(), ErrorKind::Conflict, "{tiers}");
-        assert_eq!(cache.get("key").await.unwrap(), Some(2), "{tiers}");
-    }
-}
-
-#[tokio::test]
-async fn a_lock_takes_the_options_of_a_call() {
-    for (tiers, cache) in caches(&Clock::manual()) {
-        let guard = cache.lock("key", SECOND).namespace("other").await.unwrap();
-        let again = || cache.lock("key", SECOND).within(Duration::ZERO).timeout(SECOND);
-        assert!(again().namespace("other").await.is_err(), "{tiers}");
-        assert!(again().await.is_ok(), "{tiers}: that is another lock");
-        assert!(guard.release().await.unwrap(), "{tiers}");
-
-        cache.set("key", 1).namespace("other").await.unwrap();
-        let read = cache.optimistic_lock("key").namespace("other").timeout(SECOND).await.unwrap();
-        assert_eq!(read.value(), Some(&1), "{tiers}");
-        read.cas(2).await.unwrap();
-        assert_eq!(cache.get("key").namespace("other").await.unwrap(), Some(2), "{tiers}");
-        assert_eq!(cache.get("key").await.unwrap(), None, "{tiers}");
-    }
-}
-
-#[tokio::test]
-async fn a_lock_is_named_by_the_key_builder_and_plugins_are_told_of_it() {
-    let told = Told::default();
-    let builder = Cache::<u32>::builder().key_builder(KeyBuilder::new(str::to_lowercase)).plugin(told.clone());
-    let cache = builder.build().unwrap();
-    let guard = cache.lock("KEY", SECOND).await.unwrap();
-    let error = cache.lock("key", SECOND).within(Duration::ZERO).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout, "both are one lock");
-    assert!(guard.release().await.unwrap());
-    cache.set("KEY", 1).await.unwrap();
-    cache.optimistic_lock("KEY").await.unwrap().cas(2).await.unwrap();
-    assert_eq!(cache.get("key").await.unwrap(), Some(2));
-    let told = told.0.lock();
-    assert_eq!(told[..2], ["lock KEY done", "lock key failed"], "{told:?}");
-}
-
-#[derive(Clone, Default)]
-struct Told(Arc<parking_lot::Mutex<Vec<String>>>);
-
-impl Plugin for Told {
-    fn name(&self) -> &'static str {
-        "told"
-    }
-
-    fn after(&self, command: &Command<'_>, completion: &Completion<'_>) {
-        let how = if matches!(completion, Completion::Done { .. }) { "done" } else { "failed" };
-        self.0.lock().push(format!("{} {} {how}", command.operation, command.keys[0].as_str()));
-    }
-}
-
-/// The names that locks have on the wire, which programs of other versions must agree on.
-#[tokio::test]
-async fn locks_are_kept_beside_all_entries() {
-    for (namespace, lock, entry) in [
-        ("main", "main~lock:key", "main:key"),
-        ("a:b", "a%3Ab~lock:key", "a%3Ab:key"),
-        ("main~lock", "main%7Elock~lock:key", "main%7Elock:key"),
-    ] {
-        let store = AnyStore::new(MemoryStore::default());
-        let cache = Cache::<u32>::builder().far(store.clone()).serializer(Json).namespace(namespace).build().unwrap();
-        let guard = cache.lock("key", SECOND).await.unwrap();
-        cache.set("key", 1).await.unwrap();
-        let server = Cache::<u32>::builder().far(store).serializer(Json).build().unwrap();
-        let stands = server.get_for_update(lock).await.unwrap();
-        assert!(stands.token != Token::Absent, "{namespace}");
-        assert_eq!(server.get(entry).await.unwrap(), Some(1), "{namespace}");
-        assert!(guard.release().await.unwrap(), "{namespace}");
-    }
+fn start(job: &Job) -> Worker {
+    Worker::start("worker", &serde_json::to_string(job).unwrap())
 }
 
 #[test]
-fn locks_work_without_async() {
-    for (tiers, cache) in caches(&Clock::System) {
-        let cache = cache.blocking();
-        let guard = cache.lock("key", SECOND * 30).unwrap();
-        assert!(cache.with().within(Duration::from_millis(1)).lock("key", SECOND).is_err(), "{tiers}");
-        let elsewhere = cache.with().namespace("other").within(Duration::ZERO).lock("key", SECOND).unwrap();
-        assert!(elsewhere.release().unwrap(), "{tiers}");
-        drop(guard);
-        let mut again = cache.with().within(Duration::ZERO).lock("key", SECOND * 30).unwrap();
-        again.renew().unwrap();
-        assert!(again.release().unwrap(), "{tiers}");
-        cache.optimistic_lock("entry").unwrap().cas(1).unwrap();
-        assert_eq!(cache.get("entry").unwrap(), Some(1), "{tiers}");
-        cache.with().namespace("other").optimistic_lock("entry").unwrap().cas(2).unwrap();
-        assert_eq!(cache.with().namespace("other").get("entry").unwrap(), Some(2), "{tiers}");
-        assert_eq!(cache.get("entry").unwrap(), Some(1), "{tiers}");
+#[ignore = "a process of the tests here"]
+fn worker() {
+    let Some(job) = worker::job() else { return };
+    match serde_json::from_str(&job).unwrap() {
+        Job::TakeTurns(url) => {
+            let cache = cache(&url).blocking();
+            worker::say("ready");
+            worker::listen();
+            for _ in 0..TURNS {
+                let guard = cache.with().within(LONG).lock("key", LONG).unwrap();
+                let mut turns = cache.get("turns").unwrap().unwrap_or_default();
+                turns.push(guard.fencing_token());
+                cache.set("turns", turns).unwrap();
+                assert!(guard.release().unwrap());
+            }
+            worker::say("done");
+        }
+        Job::Hold(url, hold) => {
+            let guard = cache(&url).blocking().with().within(Duration::ZERO).lock("key", hold).unwrap();
+            worker::say(&guard.fencing_token().to_string());
+            worker::listen();
+            worker::say(&guard.release().unwrap().to_string());
+        }
     }
+}
+
+fn cache(url: &str) -> Cache<Vec<i64>> {
+    Cache::builder().far(far::from_url(url).unwrap()).serializer(Json).namespace("locks").build().unwrap()
+}
+
+/// Runs `test` on a server of each kind, with the steps in which the server counts time.
+fn on_each(test: impl Fn(&str, &str, Duration)) {
+    let (redis, memcached) = (RedisServer::start().unwrap(), MemcachedServer::start().unwrap());
+    for (kind, url) in [("Redis", redis.url()), ("memcached", memcached.url())] {
+        test(kind, &url, far::from_url(&url).unwrap().capability().ttl_resolution);
+    }
+}
+
+/// A process that holds the lock, and its number.
+fn held_elsewhere(url: &str, hold: Duration) -> (Worker, i64) {
+    let mut holder = start(&Job::Hold(url.to_owned(), hold));
+    let number = holder.hear().parse().unwrap();
+    (holder, number)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a figure of a test")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[test]
+fn four_processes_take_turns_and_lose_no_write() {
+    on_each(|kind, url, _| {
+        let began = now();
+        let mut workers: Vec<Worker> = (0..PROCESSES).map(|_| start(&Job::TakeTurns(url.to_owned()))).collect();
+        workers.iter_mut().for_each(|worker| assert_eq!(worker.hear(), "ready"));
+        workers.iter_mut().for_each(|worker| worker.tell("go"));
+        workers.iter_mut().for_each(|worker| assert_eq!(worker.hear(), "done"));
+        let turns = cache(url).blocking().get("turns").unwrap().unwrap();
+        let lost = PROCESSES * TURNS - turns.len();
+        println!("{kind}: {PROCESSES} processes, {TURNS} turns each: {lost} writes lost, in {:?}", began.elapsed());
+        assert_eq!(lost, 0, "{kind}");
+        assert!(turns.is_sorted() && turns.iter().collect::<BTreeSet<_>>().len() == turns.len(), "{kind}: {turns:?}");
+    });
+}
+
+#[test]
+fn a_wait_for_another_process_ends_with_its_patience_or_with_the_release() {
+    on_each(|kind, url, _| {
+        let cache = cache(url).blocking();
+        let (mut holder, number) = held_elsewhere(url, LONG);
+        let patience = Duration::from_millis(300);
+        let began = now();
+        let error = cache.with().within(patience).lock("key", LONG).unwrap_err();
+        let waited = began.elapsed();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{kind}: {error}");
+        assert!(patience <= waited && waited <= patience + Duration::from_millis(50), "{kind}: {waited:?}");
+        holder.tell("release");
+        let guard = cache.with().within(LONG).lock("key", LONG).unwrap();
+        println!("{kind}: patience of {patience:?} took {waited:?}; holder {number}, then {}", guard.fencing_token());
+        assert!(guard.fencing_token() > number, "{kind}");
+        assert_eq!(holder.hear(), "true", "{kind}: it was held to the end");
+        assert!(guard.release().unwrap(), "{kind}");
+    });
+}
+
+#[test]
+fn the_lock_of_a_process_that_was_killed_is_free_after_its_hold() {
+    on_each(|kind, url, step| {
+        let (cache, hold) = (cache(url).blocking(), 2 * SECOND);
+        let before = now();
+        let (mut holder, number) = held_elsewhere(url, hold);
+        let after = now();
+        holder.kill();
+        let guard = cache.with().within(LONG).lock("key", LONG).unwrap();
+        println!(
+            "{kind}: killed, held for {hold:?}: free after {:?}, {number} then {}",
+            after.elapsed(),
+            guard.fencing_token()
+        );
+        assert!(before.elapsed() >= hold, "{kind}: no lock ends early");
+        assert!(after.elapsed() <= hold + 2 * step + SECOND, "{kind}: {:?}", after.elapsed());
+        assert!(guard.fencing_token() > number, "{kind}");
+        assert!(guard.release().unwrap(), "{kind}");
+    });
+}
+
+#[test]
+fn a_process_that_was_halted_for_longer_than_its_hold_frees_nothing() {
+    on_each(|kind, url, _| {
+        let cache = cache(url).blocking();
+        let (mut holder, number) = held_elsewhere(url, SECOND);
+        holder.pause();
+        let guard = cache.with().within(LONG).lock("key", LONG).unwrap();
+        holder.resume();
+        holder.tell("release");
+        assert_eq!(holder.hear(), "false", "{kind}: it has lost the lock");
+        assert_eq!(
+            cache.with().within(Duration::ZERO).lock("key", LONG).unwrap_err().kind(),
+            ErrorKind::Timeout,
+            "{kind}"
+        );
+        println!("{kind}: the late holder {number} freed nothing of {}", guard.fencing_token());
+        assert!(guard.release().unwrap(), "{kind}");
+    });
+}
+
+/// An optimist of another process is told as one of this process is: what it read is what it compares.
+#[test]
+fn optimists_in_several_caches_lose_no_write() {
+    on_each(|kind, url, _| {
+        let conflicts = std::thread::scope(|scope| {
+            let optimist = |_| {
+                scope.spawn(|| {
+                    let (cache, mut conflicts) = (cache(url).blocking(), 0);
+                    for turn in 0..TURNS {
+                        loop {
+                            let entry = cache.optimistic_lock("optimists").unwrap();
+                            let mut turns = entry.value().cloned().unwrap_or_default();
+                            turns.push(i64::try_from(turn).unwrap());
+                            match entry.cas(turns) {
+                                Ok(()) => break,
+                                Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict, "{kind}: {error}"),
+                            }
+                            conflicts += 1;
+                        }
+                    }
+                    conflicts
+                })
+            };
+            let optimists: Vec<_> = (0..PROCESSES).map(optimist).collect();
+            optimists.into_iter().map(|optimist| optimist.join().unwrap()).sum::<usize>()
+        });
+        let written = cache(url).blocking().get("optimists").unwrap().unwrap().len();
+        println!("{kind}: {written} of {} writes, after {conflicts} conflicts", PROCESSES * TURNS);
+        assert_eq!(written, PROCESSES * TURNS, "{kind}");
+    });
 }

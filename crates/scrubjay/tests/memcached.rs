@@ -430,7 +430,7 @@ fn a_wrong_password_is_told_and_not_shown() {
         let url = format!("memcached://{login}127.0.0.1:{}", server.port());
         let cache = Cache::<String>::from_url(&url).unwrap().blocking();
         let error = cache.get("key").unwrap_err();
-        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Server, false), "{error}");
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Config, false), "{error}");
         assert!(error.to_string().contains("another user or password"), "{error}");
         assert!(!format!("{error:?} {error} {cache:?}", cache = cache.info()).contains("hunter2"), "{error}");
     }

@@ -80,6 +80,22 @@ fn a_cluster_behaves() {
     }
 }
 
+#[cfg(feature = "tls")]
+#[test]
+fn a_cluster_with_a_password_over_tls_behaves() {
+    let cluster = RedisCluster::start_as(RedisServer::builder().password("acorn").tls()).unwrap();
+    let url = format!("{}?ca={}", cluster.url(), cluster.nodes()[0].ca_certificate().display());
+    let cache = cache(Redis::new(&url).unwrap()).build().unwrap().blocking();
+    for behaviour in BEHAVIOURS.iter().step_by(4) {
+        println!("{}", behaviour.name);
+        cache.clear_server().unwrap();
+        behaviour::run(behaviour.name, async { far(Redis::new(&url).unwrap()) });
+    }
+    // Nobody whom the web trusts vouches for it.
+    let error = Cache::<String>::from_url(&cluster.url()).unwrap().blocking().get("key").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection, "{error}");
+}
+
 #[test]
 fn the_master_behind_a_sentinel_behaves_and_is_followed() {
     let sentinel = RedisSentinel::start().unwrap();
@@ -194,7 +210,7 @@ fn a_wrong_password_is_told_and_not_shown() {
             let url = format!("{url}127.0.0.1:{}?protocol={protocol}", server.port());
             let cache = Cache::<String>::from_url(&url).unwrap().blocking();
             let error = cache.get("key").unwrap_err();
-            assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Server, false), "{error}");
+            assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Config, false), "{error}");
             assert!(!format!("{error:?} {error} {cache:?}", cache = cache.info()).contains("hunter2"), "{error}");
         }
     }

@@ -7,16 +7,19 @@
 
 pub mod add;
 pub mod batches;
+pub mod claims;
 pub mod compare_and_set;
 pub mod counters;
 pub mod delete;
 pub mod expire;
 pub mod faces;
 pub mod keys;
+pub mod locks;
 pub mod lookup;
 pub mod namespaces;
 mod need;
 pub mod plugins;
+pub mod remains;
 pub mod requests;
 pub mod server;
 pub mod ttl;
@@ -198,9 +201,35 @@ behaviours! { $
         compare_and_set_takes_the_ttl_of_the_call [Retention CompareAndSet]
         one_of_ten_concurrent_writers_wins [Retention CompareAndSet]
     }
+    claims {
+        a_claim_of_an_absent_key_wins_and_its_token_writes_once [Retention CompareAndSet Serializer]
+        a_claim_of_a_held_key_tells_what_stands_there [Retention CompareAndSet Serializer]
+        a_claim_wins_over_an_expired_entry [Retention CompareAndSet Serializer]
+        a_claim_lives_as_long_as_its_ttl [Retention CompareAndSet Serializer]
+        any_write_voids_the_token_of_a_claim [Retention CompareAndSet Serializer]
+        one_of_a_hundred_concurrent_claims_wins [Retention CompareAndSet Serializer]
+        compare_and_delete_removes_what_has_not_changed [Retention CompareAndSet Serializer]
+        compare_and_delete_with_a_stale_token_removes_nothing [Retention CompareAndSet Serializer]
+        one_of_ten_concurrent_compare_and_deletes_removes [Retention CompareAndSet Serializer]
+    }
+    locks {
+        one_of_twenty_holds_a_lock_at_a_time [Retention CompareAndSet Increment]
+        a_wait_for_a_lock_ends_with_its_patience [Retention CompareAndSet Increment]
+        a_lock_is_lost_when_its_time_is_over [Retention CompareAndSet Increment]
+        a_renewed_lock_is_held_on [Retention CompareAndSet Increment]
+        a_dropped_guard_frees_its_lock [Retention CompareAndSet Increment]
+        a_clear_frees_no_lock [Retention CompareAndSet Increment ClearPrefix]
+        a_lock_is_the_same_without_async [Retention CompareAndSet Increment]
+        of_two_optimists_one_is_told [Retention CompareAndSet]
+    }
     lookup {
         lookup_tells_value_source_and_ttl [Retention]
         lookup_says_why_there_is_no_value []
+    }
+    remains {
+        a_stale_value_is_gone_to_every_verb [Retention Expire CompareAndSet Increment]
+        a_negative_entry_is_none_to_every_verb [Retention Expire CompareAndSet Increment]
+        a_lease_is_no_entry_to_any_verb [Retention Expire CompareAndSet Increment]
     }
     namespaces {
         namespaces_do_not_see_each_other [Retention]

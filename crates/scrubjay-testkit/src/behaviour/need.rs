@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use scrubjay::{ErrorKind, Remaining, Result, far::Token};
+use scrubjay::{
+    ErrorKind, Operation, Remaining, Result,
+    far::{Call, Item, Token},
+};
 use serde_json::json;
 
 use super::fails_as;
@@ -18,7 +21,8 @@ pub enum Need {
     Expire,
     /// `increment`; else it is unsupported.
     Increment,
-    /// `compare_and_set`; else it and `get_for_update` are unsupported.
+    /// `compare_and_set`; else it, `get_for_update` and locks are unsupported, and so are the port's `claim` and
+    /// `compare_and_delete`.
     CompareAndSet,
     /// `clear_prefix`; else clearing a namespace is unsupported.
     ClearPrefix,
@@ -83,6 +87,9 @@ async fn answers_as_if_empty(subject: &Subject) -> Result<()> {
     let current = cache.get_for_update("key").await?;
     assert_eq!((current.value, &current.token), (None, &Token::Absent));
     assert!(cache.compare_and_set("key", json!(1), current.token).await?);
+    let guard = cache.lock("key", Duration::from_secs(1)).await?;
+    assert!(cache.lock("key", Duration::from_secs(1)).within(Duration::ZERO).await.is_ok(), "nor is a lock kept");
+    drop(guard);
     assert!(!cache.delete("key").await?);
     assert_eq!(cache.delete_many(["key", "other"]).await?, 0);
     cache.clear().await?;
@@ -117,6 +124,13 @@ async fn compare_and_set_is_refused(subject: &Subject) -> Result<()> {
     for key in ["key", "absent"] {
         fails_as(ErrorKind::Unsupported, cache.get_for_update(key).await);
         fails_as(ErrorKind::Unsupported, cache.compare_and_set(key, json!(2), Token::Absent).await);
+        fails_as(ErrorKind::Unsupported, cache.lock(key, Duration::from_secs(1)).within(Duration::ZERO).await);
+        if let Some(store) = subject.store() {
+            let call = Call::new(Operation::GetOrLoad, Duration::from_secs(10));
+            let item = Item { key, value: "2".into(), ttl: None };
+            fails_as(ErrorKind::Unsupported, store.claim(call, &item).await);
+            fails_as(ErrorKind::Unsupported, store.compare_and_delete(call, key, &Token::Absent).await);
+        }
     }
     assert_eq!(cache.get_many(["key", "absent"]).await?, [Some(json!(1)), None]);
     Ok(())

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! A [`FaultProxy`] knows no protocol: a reply is what the server's side sends at once, which is a whole reply while
-//! replies are small and one request at a time is on its way. A [`HostileServer`] answers everything alike.
+//! replies are small and one request at a time is on its way. A [`HostileServer`] answers whatever it likes.
 //!
 //! Both run on a thread of their own, so that tests may use any runtime or none, and end when they are dropped.
 
@@ -30,5 +30,5 @@ mod replies;
 pub use self::{
     fault::{Fault, Stroke},
     fault_proxy::FaultProxy,
-    hostile::HostileServer,
+    hostile::{Answer, HostileServer},
 };

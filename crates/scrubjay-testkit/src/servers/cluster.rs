@@ -2,7 +2,9 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::RedisServer;
+use tempfile::TempDir;
+
+use super::{RedisBuilder, RedisServer, certificates::Certificates};
 use crate::{ports, wait::until};
 
 /// The slots of each master.
@@ -17,21 +19,38 @@ const LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct RedisCluster {
     nodes: Vec<RedisServer>,
+    /// Where their certificates are, if they speak TLS.
+    _certificates: Option<TempDir>,
 }
 
 impl RedisCluster {
     /// Starts three masters with a replica each, and waits until all of them agree that the cluster works.
     pub fn start() -> Result<Self, String> {
-        let nodes = (0..NODES).map(|_| start_node()).collect::<Result<Vec<_>, _>>()?;
-        let cluster = Self { nodes };
+        Self::start_as(RedisServer::builder())
+    }
+
+    /// The same of nodes that are each as `node` says: with a password, over TLS. One authority vouches for all of them.
+    pub fn start_as(node: RedisBuilder) -> Result<Self, String> {
+        let (node, certificates) = if node.speaks_tls() {
+            let folder = TempDir::new().map_err(|error| format!("cannot make a temporary folder: {error}"))?;
+            (node.vouched_for_by(Certificates::make(folder.path())?), Some(folder))
+        } else {
+            (node, None)
+        };
+        let nodes = (0..NODES).map(|_| start_node(node.clone())).collect::<Result<Vec<_>, _>>()?;
+        let cluster = Self { nodes, _certificates: certificates };
         cluster.form().map_err(|error| format!("the cluster was not formed: {error}"))?;
         Ok(cluster)
     }
 
-    /// Where the cluster is: `redis-cluster://host:port,host:port,…`, masters first.
+    /// Where the cluster is: `redis-cluster://host:port,host:port,…`, masters first; `rediss-cluster` over TLS, with the password
+    /// if it asks for one.
     pub fn url(&self) -> String {
+        let first = self.nodes[0].url();
+        let (scheme, address) = first.split_once("://").unwrap_or_default();
+        let account = address.rsplit_once('@').map(|(account, _)| format!("{account}@")).unwrap_or_default();
         let addresses = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect::<Vec<_>>();
-        format!("redis-cluster://{}", addresses.join(","))
+        format!("{scheme}-cluster://{account}{}", addresses.join(","))
     }
 
     /// The nodes: the three that were masters at the start, in the order of their slots, then the replica of each.
@@ -108,9 +127,16 @@ impl RedisCluster {
     }
 }
 
-fn start_node() -> Result<RedisServer, String> {
+fn start_node(node: RedisBuilder) -> Result<RedisServer, String> {
+    let node = match node.default_password().map(str::to_owned) {
+        // A replica logs in to its master.
+        Some(password) => node.setting("masterauth", &password),
+        None => node,
+    };
+    let node =
+        if node.speaks_tls() { node.setting("tls-replication", "yes").setting("tls-cluster", "yes") } else { node };
     ports::with_free(|port| {
-        RedisServer::builder()
+        node.clone()
             .setting("cluster-enabled", "yes")
             .setting("cluster-announce-ip", "127.0.0.1")
             .setting("cluster-port", &ports::free()?.to_string())

@@ -182,6 +182,8 @@ pub struct RedisBuilder {
     user: Option<Account>,
     lines: Vec<String>,
     role: Role,
+    /// Those of a whole cluster; else a server makes its own.
+    certificates: Option<Certificates>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -232,6 +234,20 @@ impl RedisBuilder {
         self.line(line)
     }
 
+    /// Shows these certificates, if it speaks TLS.
+    pub(super) fn vouched_for_by(mut self, certificates: Certificates) -> Self {
+        self.certificates = Some(certificates);
+        self
+    }
+
+    pub(super) fn speaks_tls(&self) -> bool {
+        matches!(self.entrance, Entrance::Tls)
+    }
+
+    pub(super) fn default_password(&self) -> Option<&str> {
+        self.password.as_deref()
+    }
+
     /// Adds a line as it stands to the configuration file.
     pub(super) fn line(mut self, line: String) -> Self {
         self.lines.push(line);
@@ -254,7 +270,13 @@ impl RedisBuilder {
         let control = folder.path().join("redis.sock");
         let door = match self.entrance {
             Entrance::Tcp => Door::Tcp(port),
-            Entrance::Tls => Door::Tls(port, Certificates::make(folder.path())?),
+            Entrance::Tls => Door::Tls(
+                port,
+                match &self.certificates {
+                    Some(certificates) => certificates.clone(),
+                    None => Certificates::make(folder.path())?,
+                },
+            ),
             Entrance::Unix => Door::Unix(control.clone()),
         };
         let file = folder.path().join("redis.conf");

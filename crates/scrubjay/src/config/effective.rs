@@ -51,6 +51,11 @@ impl EffectivePolicy {
         self.load_timeout.is_some() || self.soft_timeout.is_some_and(|patience| !patience.is_zero())
     }
 
+    /// Whether what it loads may leave something in the store that is no live entry.
+    pub(crate) fn leaves_remains(&self) -> bool {
+        !self.grace().is_zero() || self.negative_ttl.is_some_and(|ttl| !ttl.is_zero())
+    }
+
     /// The first field, if there is one, by which entries have more to tell than their value.
     pub(crate) fn field_that_needs_more_than_values(&self) -> Option<&'static str> {
         let fields = [

@@ -55,7 +55,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for GetForUpdate<'_> {
         let key = engine.qualify(&self.key, options);
         let wire = engine.layout.wire(key);
         let call = engine.call(Operation::GetForUpdate, options);
-        let found = far.store.get(call, &[&*wire], Want::VALUE_AND_TOKEN).await?.pop().flatten();
+        let found = engine.read(far, call, &[&*wire], Want::VALUE_AND_TOKEN).await?.pop().flatten();
         let Some(mut found) = found else { return Ok(absent) };
         let token = found.token.take().ok_or_else(|| far.store.info().unsupported(Operation::GetForUpdate))?;
         let value = engine.receive(far, key, &found, None).fresh();

@@ -79,7 +79,7 @@ pub(super) async fn look_up<V: Clone + Send + Sync + 'static>(
     let wire = engine.layout.wire(key);
     let ticket = engine.fill_ticket(key);
     let want = if ticket.is_some() || operation == Operation::Lookup { Want::VALUE_AND_TTL } else { Want::VALUE };
-    let found = far.store.get(engine.call(operation, options), &[&*wire], want).await?.pop().flatten();
+    let found = engine.read(far, engine.call(operation, options), &[&*wire], want).await?.pop().flatten();
     let Some(found) = found else { return Ok(Lookup::Miss(MissReason::Absent)) };
     Ok(match engine.receive(far, key, &found, ticket) {
         Received::Fresh { value, ttl, .. } => Lookup::Fresh { value, source: Source::Far, ttl },

@@ -112,7 +112,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
 
     /// What the bytes that `far` brought back mean.
     pub(crate) fn open(&self, far: &Far<V>, found: &Found) -> Received<V> {
-        self.read(far, &self.entry(&found.value), found.ttl)
+        self.decode(far, &self.entry(&found.value), found.ttl)
     }
 
     /// `bytes` from the store, opened.
@@ -121,7 +121,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
     }
 
     /// What an entry means that `far` keeps for another `left`.
-    pub(crate) fn read(&self, far: &Far<V>, entry: &Entry, left: Option<Duration>) -> Received<V> {
+    pub(crate) fn decode(&self, far: &Far<V>, entry: &Entry, left: Option<Duration>) -> Received<V> {
         let bytes = match &entry.content {
             Content::Negative => return Received::Negative,
             Content::Lease(_) => return Received::Leased,

@@ -120,7 +120,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
                 continue;
             };
             let entry = engine.entry(&there.value);
-            let spare = match engine.read(far, &entry, there.ttl) {
+            let spare = match engine.decode(far, &entry, there.ttl) {
                 Received::Fresh { value, ttl, cost } if reads => {
                     if !plan.refreshes && !self.is_refreshed_early(ttl, cost)? {
                         // What a store does not tell the end of might outlive it here.

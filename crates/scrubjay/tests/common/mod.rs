@@ -79,7 +79,8 @@ impl Store for Shelf {
         let now = self.clock.precise();
         let found = |entry: &Entry| Found {
             value: entry.value.clone(),
-            ttl: (self.capability.expire && entry.deadline != Moment::NEVER).then(|| now.until(entry.deadline)),
+            ttl: (want.ttl && self.capability.expire && entry.deadline != Moment::NEVER)
+                .then(|| now.until(entry.deadline)),
             token: (want.token && self.capability.compare_and_set).then(|| Token::Value(entry.value.clone())),
         };
         Ok(self.with_live(|entries| keys.iter().map(|key| entries.get(*key).map(found)).collect()))
@@ -124,11 +125,17 @@ impl Store for Shelf {
 
     async fn claim(&self, call: Call, item: &Item<'_>) -> Result<Claim> {
         self.can(self.capability.compare_and_set, call.operation)?;
-        if self.add(call, item).await? {
-            return Ok(Claim::Won(Token::Value(item.value.clone())));
-        }
-        let held = self.get(call, &[item.key], Want::EVERYTHING).await?.pop().flatten();
-        Ok(held.map_or(Claim::Won(Token::Absent), Claim::Held))
+        let entry = Entry { value: item.value.clone(), deadline: self.deadline(item.ttl) };
+        let now = self.clock.precise();
+        Ok(self.with_live(|entries| {
+            if let Some(held) = entries.get(item.key) {
+                let ttl = (held.deadline != Moment::NEVER).then(|| now.until(held.deadline));
+                let token = Some(Token::Value(held.value.clone()));
+                return Claim::Held(Found { value: held.value.clone(), ttl, token });
+            }
+            entries.insert(item.key.to_owned(), entry);
+            Claim::Won(Token::Value(item.value.clone()))
+        }))
     }
 
     async fn compare_and_delete(&self, _: Call, key: &str, token: &Token) -> Result<bool> {

@@ -1,21 +1,14 @@
-//! Processes that load: the test program once more, told by its environment what to do and by its input when.
+//! Processes that load.
 
-use std::{
-    fmt,
-    io::{BufRead, BufReader, Write, stdin},
-    process::{Child, ChildStdout, Command, Stdio},
-    thread,
-    time::Duration,
-};
+use std::{fmt, thread, time::Duration};
 
 use scrubjay::{Cache, Error, Memory, Policy, far, serializer::Json};
-use scrubjay_testkit::servers::{MemcachedServer, RedisServer};
+use scrubjay_testkit::{
+    servers::{MemcachedServer, RedisServer},
+    worker::{self, Worker},
+};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
-
-const JOB: &str = "SCRUBJAY_JOB";
-/// What comes before all that a worker says.
-const MARK: &str = "worker: ";
 
 /// A server of one kind or the other.
 pub(crate) enum Server {
@@ -169,72 +162,21 @@ pub(crate) fn tally(url: &str) -> Cache<i64> {
     Cache::builder().far(far::from_url(url).unwrap()).serializer(Json).namespace("tally").build().unwrap()
 }
 
-/// A process at work, ended with its handle.
-pub(crate) struct Worker {
-    process: Child,
-    voice: BufReader<ChildStdout>,
-}
-
-impl Worker {
-    pub(crate) fn start(job: &Job) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "worker", "--ignored", "--nocapture"]).env(JOB, serde_json::to_string(job).unwrap());
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let voice = BufReader::new(process.stdout.take().unwrap());
-        Self { process, voice }
-    }
-
-    /// The next thing it says.
-    pub(crate) fn hear(&mut self) -> String {
-        loop {
-            let mut line = String::new();
-            assert!(self.voice.read_line(&mut line).unwrap() > 0, "the worker has ended");
-            if let Some((_, said)) = line.trim_end().split_once(MARK) {
-                return said.to_owned();
-            }
-        }
-    }
-
-    pub(crate) fn tell(&mut self, word: &str) {
-        writeln!(self.process.stdin.as_mut().unwrap(), "{word}").unwrap();
-    }
-
-    pub(crate) fn signal(&self, name: &str) {
-        let process = self.process.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &process]).status().unwrap().success());
-    }
-
-    pub(crate) fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// A process that does `job`.
+pub(crate) fn start(job: &Job) -> Worker {
+    Worker::start("worker", &serde_json::to_string(job).unwrap())
 }
 
 /// The life of a worker.
 pub(crate) fn work() {
-    let Ok(job) = std::env::var(JOB) else { return };
+    let Some(job) = worker::job() else { return };
     let job: Job = serde_json::from_str(&job).unwrap();
-    say("ready");
-    listen();
-    say(&job.run().to_string());
+    worker::say("ready");
+    worker::listen();
+    worker::say(&job.run().to_string());
 }
 
 fn until_told() {
-    say("loading");
-    listen();
-}
-
-fn listen() {
-    stdin().lock().read_line(&mut String::new()).unwrap();
-}
-
-fn say(word: &str) {
-    println!("{MARK}{word}");
+    worker::say("loading");
+    worker::listen();
 }

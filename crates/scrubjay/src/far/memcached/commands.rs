@@ -100,7 +100,7 @@ impl Store for Memcached {
     }
 
     async fn increment(&self, call: Call, change: Change<'_>) -> Result<i64> {
-        counter::change(&self.client(call)?, change).await
+        counter::change(&self.client(call)?, &self.together, call, change).await
     }
 
     async fn expire(&self, call: Call, key: &str, ttl: Option<Duration>) -> Result<bool> {

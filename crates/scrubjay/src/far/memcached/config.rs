@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scrubjay_memcached::{Address, Builder, Client, Hashing};
 
-use super::{Memcached, failure};
+use super::{Memcached, failure, together::Together};
 use crate::{
     Error, Result,
     far::{Secret, StoreConfig, StoreInfo},
@@ -57,7 +57,7 @@ pub(super) fn build(config: &mut StoreConfig) -> Result<Memcached> {
         (hosts.into_iter().fold(builder, with_server), info)
     };
     let client = builder.build().map_err(|error| failure::of_configuration(&error))?;
-    Ok(Memcached { client, info })
+    Ok(Memcached { client, together: Together::default(), info })
 }
 
 fn with_server(builder: Builder, Host { name, port }: Host) -> Builder {

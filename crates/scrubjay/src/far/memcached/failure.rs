@@ -9,6 +9,8 @@ pub(super) fn from_client(error: &scrubjay_memcached::Error) -> Error {
     let kind = match error.kind() {
         // After the client was made, there is nothing wrong with its configuration: it lacks a runtime.
         Theirs::Config | Theirs::Unsupported => ErrorKind::Unsupported,
+        // No load goes on as if nothing were wrong: it is for somebody to mend.
+        Theirs::Unauthenticated => ErrorKind::Config,
         Theirs::InvalidTtl => ErrorKind::InvalidTtl,
         Theirs::NotANumber => ErrorKind::NotANumber,
         Theirs::Connect | Theirs::Connection | Theirs::Protocol => ErrorKind::Connection,

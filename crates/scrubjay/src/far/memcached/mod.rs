@@ -1,19 +1,22 @@
 //! memcached: one server, or several that share the keys.
 //!
 //! The client is our own, `scrubjay-memcached`, which keeps connections and proves replies. `commands` gives its verbs the
-//! port's meaning, `counter` makes signed counters of its unsigned ones, `raw` takes the server's own language.
+//! port's meaning, `counter` makes signed counters of its unsigned ones, which `together` lets many change at once, `raw` takes
+//! the server's own language.
 
 mod commands;
 mod config;
 mod counter;
 mod failure;
 mod raw;
+mod together;
 
 use std::fmt;
 
 use scrubjay_memcached::{Address, Client};
 
 pub(super) use self::config::SCHEMES;
+use self::together::Together;
 use super::{AnyStore, StoreConfig, StoreInfo};
 use crate::{Error, Result, url::Url};
 
@@ -45,8 +48,8 @@ use crate::{Error, Result, url::Url};
 ///   beginning and 192 bits of hash.
 /// - **Batches** are pipelined to all servers at once, and are not atomic.
 /// - **Counters** cost two round trips: the first reads whether memcached's own arithmetic, which has no signs and no overflow,
-///   is safe. If not (a decrement, a negative number), the number is changed by compare-and-set, in three. Many callers that
-///   decrement one counter at once wait for each other. A decrement can prolong the counter's ttl by up to a second.
+///   is safe. If not (a decrement, a negative number), the number is changed by compare-and-set, once for all callers of this
+///   process that come while a change is under way. If a second begins meanwhile, the counter's ttl is prolonged by it.
 /// - **`clear`** of a namespace is unsupported: memcached cannot list its keys. **`clear_server`** empties every server.
 /// - **`compare_and_set`** compares versions, which a restarted server counts from the beginning.
 /// - **`raw`** carries out any command, given in words; a data block is the last word: `["set", "key", "0", "0", "5", "value"]`. It
@@ -68,6 +71,7 @@ use crate::{Error, Result, url::Url};
 #[derive(Clone)]
 pub struct Memcached {
     client: Client,
+    together: Together,
     info: StoreInfo,
 }
 
@@ -111,7 +115,7 @@ impl Memcached {
             Some(Address::Unix(path)) => info.at(path.display().to_string(), None, None),
             _ => info,
         };
-        Self { client, info }
+        Self { client, together: Together::default(), info }
     }
 }
 

@@ -6,6 +6,11 @@ use redis::{RedisError, ServerErrorKind};
 
 use crate::{Error, ErrorKind, Operation, Retryable};
 
+/// The codes by which a server says that it does not know us, or does not let us do this.
+pub(super) const FORBIDDEN: [&str; 3] = ["NOAUTH", "WRONGPASS", "NOPERM"];
+/// How it says so of a command in a script.
+const FORBIDDEN_IN_SCRIPTS: [&str; 2] = ["ACL failure in script", "can't run this command or subcommand"];
+
 /// What `error` says, met while a command that serves `operation` was under way.
 pub(super) fn from_redis(error: &RedisError, operation: Operation) -> Error {
     let refusal = error.clone().into_server_errors();
@@ -17,7 +22,7 @@ pub(super) fn from_redis(error: &RedisError, operation: Operation) -> Error {
         redis::ErrorKind::Parse => Error::new(ErrorKind::Connection, "the server does not speak the Redis protocol"),
         redis::ErrorKind::AuthenticationFailed => {
             let told = error.detail().map(without_arguments).unwrap_or_default();
-            Error::new(ErrorKind::Server, format!("the server did not accept user and password: {told}"))
+            Error::config(format!("the server did not accept user and password: {told}"))
         }
         redis::ErrorKind::MasterNameNotFoundBySentinel => {
             Error::new(ErrorKind::Server, "no sentinel knows a master of that name")
@@ -35,7 +40,12 @@ pub(super) fn from_redis(error: &RedisError, operation: Operation) -> Error {
 
 /// What `error` says, met before any command could be sent.
 pub(super) fn from_redis_connecting(error: &RedisError, operation: Operation) -> Error {
+    // A cluster's client tells in words alone why it has reached none of the nodes.
+    let told = error.detail().unwrap_or_default();
     match error.kind() {
+        redis::ErrorKind::Io if FORBIDDEN.iter().any(|code| told.contains(code)) => {
+            Error::config(format!("no node of the cluster lets us in: {}", without_arguments(told)))
+        }
         redis::ErrorKind::Io | redis::ErrorKind::Client => unreachable(error, "the server cannot be reached"),
         _ => from_redis(error, operation),
     }
@@ -80,13 +90,17 @@ fn from_server(code: &str, details: &str, operation: Operation) -> Error {
     if details.contains("would overflow") {
         return crate::far::overflow();
     }
+    // Who we are, or what we may do, is for somebody to mend: no load goes on as if nothing were wrong.
+    if FORBIDDEN.contains(&code) || FORBIDDEN_IN_SCRIPTS.iter().any(|words| details.contains(words)) {
+        return Error::config(format!("{code} {details}"));
+    }
     let passing = matches!(code, "LOADING" | "TRYAGAIN" | "CLUSTERDOWN" | "READONLY" | "MASTERDOWN" | "BUSY");
     let retryable = if passing { Retryable::Yes } else { Retryable::No };
     Error::new(ErrorKind::Server, format!("{code} {details}")).with_retryable(retryable)
 }
 
 /// A server quotes the words of a command that it does not know: a password, or a value.
-fn without_arguments(details: &str) -> &str {
+pub(super) fn without_arguments(details: &str) -> &str {
     details.split(", with args").next().unwrap_or_default()
 }
 
@@ -108,8 +122,10 @@ mod tests {
         let loading = told("LOADING Redis is loading the dataset in memory");
         assert_eq!((loading.kind(), loading.is_retryable()), (ErrorKind::Server, true));
         assert_eq!(loading.to_string(), "LOADING Redis is loading the dataset in memory");
-        let denied = told("NOPERM this user has no permissions");
-        assert_eq!((denied.kind(), denied.is_retryable()), (ErrorKind::Server, false));
+        for denied in ["NOPERM this user has no permissions", "NOAUTH Authentication required.", "WRONGPASS invalid"] {
+            let denied = told(denied);
+            assert_eq!((denied.kind(), denied.is_retryable()), (ErrorKind::Config, false), "{denied}");
+        }
         assert!(told("OOM command not allowed").to_string().starts_with("OOM "));
     }
 

@@ -8,6 +8,9 @@ const LONGEST_LINE: usize = 64 * 1024;
 /// How large a frame may be, as the protocol's own limit on one text is.
 const LARGEST: usize = 512 * 1024 * 1024;
 
+/// What the smallest frame takes: a kind, and the end of a line.
+const SMALLEST: usize = 3;
+
 /// Why bytes are no RESP, or more of it than any server sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed(pub(super) &'static str);
@@ -87,6 +90,9 @@ impl Element {
                     (b'|', Some(pairs)) => pairs.saturating_mul(2).saturating_add(1),
                     (_, Some(elements)) => elements,
                 };
+                if children > (LARGEST / SMALLEST) as u64 {
+                    return Err(Malformed("a reply announces more elements than 512 MiB hold"));
+                }
                 Ok(Some(Self { length: head, children }))
             }
             _ => Err(Malformed("a reply is not in the Redis protocol")),

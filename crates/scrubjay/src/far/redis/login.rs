@@ -2,14 +2,17 @@
 
 use redis::{Cmd, ErrorKind, RedisConnectionInfo, RedisError, RedisResult, Value, cmd};
 
-use super::pipe::Pipe;
+use super::{
+    failure::{FORBIDDEN, without_arguments},
+    pipe::Pipe,
+};
 
 /// Logs in on `pipe`.
 pub(super) async fn log_in(pipe: &Pipe, login: &RedisConnectionInfo) -> RedisResult<()> {
     if login.protocol().supports_resp3() {
         hello(pipe, login).await?;
     } else if let Some(password) = login.password() {
-        authenticate(pipe, login.username(), password).await?;
+        authenticate(pipe, login, password).await?;
     }
     if login.db() != 0 {
         pipe.command(cmd("SELECT").arg(login.db())).await?.extract_error()?;
@@ -36,29 +39,49 @@ async fn hello(pipe: &Pipe, login: &RedisConnectionInfo) -> RedisResult<()> {
         hello.arg("AUTH").arg(login.username().unwrap_or("default")).arg(password);
     }
     let Value::ServerError(refusal) = pipe.command(&hello).await? else { return Ok(()) };
-    let details = refusal.details().unwrap_or_default().to_owned();
+    let details = without_secrets(refusal.details(), login);
     Err(match refusal.code() {
         "ERR" if details.contains("unknown command") || details.contains("NOPROTO") => unknown_protocol(details),
         "NOPROTO" => unknown_protocol(details),
-        _ => Value::ServerError(refusal).extract_error().map_or_else(|error| error, |_| not_accepted(details)),
+        code => refused(code, &details),
     })
 }
 
-async fn authenticate(pipe: &Pipe, user: Option<&str>, password: &str) -> RedisResult<()> {
+async fn authenticate(pipe: &Pipe, login: &RedisConnectionInfo, password: &str) -> RedisResult<()> {
+    let user = login.username();
     let mut words = cmd("AUTH");
     words.arg(user).arg(password);
     let Value::ServerError(refusal) = pipe.command(&words).await? else { return Ok(()) };
-    let details = refusal.details().unwrap_or_default();
+    let details = without_secrets(refusal.details(), login);
     // Servers before 6 know no users.
     let knows_no_users = user.is_some() && details.contains("wrong number of arguments for 'auth' command");
     if knows_no_users && pipe.command(cmd("AUTH").arg(password)).await? == Value::Okay {
         return Ok(());
     }
-    Err(not_accepted(format!("{} {details}", refusal.code())))
+    Err(refused(refusal.code(), &details))
 }
 
-fn not_accepted(details: String) -> RedisError {
-    (ErrorKind::AuthenticationFailed, "the server did not accept user and password", details).into()
+/// What a server says, without the password that it may quote: redis-rs logs it where it connects to a cluster.
+fn without_secrets(details: Option<&str>, login: &RedisConnectionInfo) -> String {
+    let details = without_arguments(details.unwrap_or_default());
+    match login.password() {
+        Some(password) if !password.is_empty() => details.replace(password, "…"),
+        _ => details.to_owned(),
+    }
+}
+
+/// The error of a server that does not let us in. Only who we are is for somebody to mend: a server that is full, or loads its
+/// data, lets us in later.
+fn refused(code: &str, details: &str) -> RedisError {
+    let of_password = FORBIDDEN.contains(&code) || (code == "ERR" && details.contains("password"));
+    let line = format!("-{code} {details}\r\n");
+    match redis::parse_redis_value(line.as_bytes()).and_then(Value::extract_error) {
+        Err(passing) if !of_password => passing,
+        _ => {
+            let told = format!("{code} {details}");
+            (ErrorKind::AuthenticationFailed, "the server did not accept user and password", told).into()
+        }
+    }
 }
 
 fn unknown_protocol(details: String) -> RedisError {

@@ -35,6 +35,8 @@ pub(super) struct Order {
     frames: Frames,
     /// How much of what is held back has been checked.
     checked: usize,
+    /// How much the server has pushed since its last reply.
+    pushed: usize,
 }
 
 /// The requests between two fences.
@@ -44,6 +46,9 @@ struct Batch {
     fence: Option<Fence>,
 }
 
+/// How much may be pushed between two replies: it is held with them.
+const MOST_PUSHED: usize = 64 * 1024;
+
 /// The reply that ends a batch: `$24`, a line's end, the text, a line's end.
 type Fence = [u8; 31];
 
@@ -51,7 +56,7 @@ impl Order {
     /// `nonce` is to be another one for each connection.
     pub(super) fn new(nonce: u64) -> Self {
         let (batches, frames) = (VecDeque::new(), Frames::default());
-        Self { strictness: Strictness::Count, nonce, fences: 0, batches, frames, checked: 0 }
+        Self { strictness: Strictness::Count, nonce, fences: 0, batches, frames, checked: 0, pushed: 0 }
     }
 
     pub(super) fn set_strictness(&mut self, strictness: Strictness) {
@@ -92,8 +97,13 @@ impl Order {
     pub(super) fn received(&mut self, held: &mut BytesMut, ready: &mut BytesMut) -> Result<(), Malformed> {
         while let Some(length) = self.frames.next(&held[self.checked..])? {
             let frame = &held[self.checked..self.checked + length];
-            // What a server pushes belongs to no request.
-            if frame[0] != b'>' && self.strictness != Strictness::Form {
+            // What a server pushes belongs to no request, and we never ask for any.
+            let is_pushed = frame[0] == b'>';
+            self.pushed = if is_pushed { self.pushed + length } else { 0 };
+            if self.pushed > MOST_PUSHED && self.strictness != Strictness::Form {
+                return Err(Malformed("the server pushes more than 64 KiB that nobody asked for"));
+            }
+            if !is_pushed && self.strictness != Strictness::Form {
                 let Some(batch) = self.batches.front_mut() else {
                     return Err(Malformed("a reply came that nobody asked for"));
                 };
@@ -186,6 +196,17 @@ mod tests {
         assert_eq!(handed_out(Strictness::Count, |_| "+a\r\n".to_owned()).unwrap(), "+a\r\n");
         assert!(handed_out(Strictness::Count, |_| "+a\r\n+b\r\n+x\r\n".to_owned()).is_err());
         assert_eq!(handed_out(Strictness::Form, |_| "+a\r\n+b\r\n+x\r\n".to_owned()).unwrap(), "+a\r\n+b\r\n+x\r\n");
+    }
+
+    #[test]
+    fn pushes_without_an_end_are_no_replies() {
+        let pushes = |size: usize| ">1\r\n+x\r\n".repeat(size / 8);
+        let few = pushes(MOST_PUSHED);
+        for strictness in [Strictness::Proof, Strictness::Count] {
+            let fence = |fence: &str| if strictness == Strictness::Proof { fence.to_owned() } else { String::new() };
+            assert!(handed_out(strictness, |echo| format!("{few}+a\r\n{few}+b\r\n{}", fence(echo))).is_ok());
+            assert!(handed_out(strictness, |_| pushes(MOST_PUSHED + 8)).is_err());
+        }
     }
 
     #[test]
