@@ -84,7 +84,7 @@ impl Guard {
         Self { lease, fencing_token }
     }
 
-    /// A number that is higher with every holder of this lock, for as long as the store keeps its counters.
+    /// A number that is higher with every holder of a lock of this namespace, for as long as the store keeps its counter.
     #[must_use]
     pub fn fencing_token(&self) -> i64 {
         self.fencing_token

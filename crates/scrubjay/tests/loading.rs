@@ -439,6 +439,110 @@ async fn a_load_timeout_frees_the_key() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_load_that_nobody_ends_blocks_its_key_for_one_timeout() {
+    let impatient = Policy { load_timeout: Some(SECOND), ..Policy::default() };
+    for (tiers, cache) in caches(&Clock::manual(), Policy::default()) {
+        let (origin, mut leader) = (Origin::default(), JoinSet::new());
+        joined(&cache, &origin, &mut leader);
+        origin.reached.notified().await;
+        let mut patient = JoinSet::new();
+        joined(&cache, &origin, &mut patient);
+        tokio::task::yield_now().await;
+        let other = || async { Ok::<_, Error>(7) };
+        let error = cache.get_or_load("key", other).policy(impatient).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{tiers}");
+        assert_eq!(cache.get_or_load("key", other).policy(impatient).await.unwrap(), 7, "{tiers}: the key is free");
+        origin.answer.notify_one();
+        for mut waiting in [leader, patient] {
+            assert_eq!(waiting.join_next().await.unwrap().unwrap().unwrap(), 42, "{tiers}: who had time gets it");
+        }
+        assert_eq!(cache.get("key").await.unwrap(), Some(7), "{tiers}: what began later stays");
+    }
+}
+
+#[test]
+fn a_blocking_load_that_nobody_ends_blocks_its_key_for_one_timeout() {
+    let policy = Policy { load_timeout: Some(Duration::from_millis(100)), ..Policy::default() };
+    for (tiers, cache) in caches(&Clock::manual(), policy) {
+        let cache = cache.blocking();
+        let (entered, go) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
+        std::thread::scope(|scope| {
+            let leader = scope.spawn(|| {
+                cache.get_or_load("key", || {
+                    entered.wait();
+                    go.wait();
+                    Ok::<_, Error>(42)
+                })
+            });
+            entered.wait();
+            let error = cache.get_or_load("key", || Ok::<_, Error>(7)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Timeout, "{tiers}");
+            assert_eq!(cache.get_or_load("key", || Ok::<_, Error>(7)).unwrap(), 7, "{tiers}: the key is free");
+            go.wait();
+            assert_eq!(leader.join().unwrap().unwrap(), 42, "{tiers}");
+        });
+        assert_eq!(cache.get("key").unwrap(), Some(7), "{tiers}: what began later stays");
+    }
+}
+
+#[tokio::test]
+async fn a_blocking_call_does_not_wait_for_ever_for_who_needs_its_thread() {
+    for (tiers, cache) in plain() {
+        let (origin, mut leader) = (Origin::default(), JoinSet::new());
+        joined(&cache, &origin, &mut leader);
+        origin.reached.notified().await;
+        let brief = cache.blocking();
+        let with = || brief.with().timeout(Duration::from_millis(50));
+        assert_eq!(with().get_or_load("key", || Ok::<_, Error>(7)).unwrap(), 7, "{tiers}");
+        let batch = with().get_or_load_many(["key"], |keys| {
+            Ok::<_, Error>(keys.into_iter().map(|key| (key, 8)).collect::<HashMap<_, _>>())
+        });
+        assert_eq!(batch.unwrap(), [Some(8)], "{tiers}");
+        origin.answer.notify_one();
+        assert_eq!(leader.join_next().await.unwrap().unwrap().unwrap(), 42, "{tiers}");
+        assert_eq!(cache.get("key").await.unwrap(), Some(42), "{tiers}: who leads keeps");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_served_past_its_end_however_long_its_load_takes() {
+    let clock = Clock::manual();
+    let policy = Policy {
+        grace: Some(SECOND * 30),
+        soft_timeout: Some(Duration::ZERO),
+        early_refresh: Some(100.0),
+        ..Policy::default()
+    };
+    for (tiers, cache) in caches(&clock, policy) {
+        let slow = || {
+            clock.advance(SECOND * 5);
+            std::future::ready(Ok::<u32, Error>(1))
+        };
+        assert_eq!(cache.get_or_load("key", slow).await.unwrap(), 1);
+        clock.advance(SECOND * 70);
+        let (origin, mut leader, mut late) = (Origin::default(), JoinSet::new(), JoinSet::new());
+        joined(&cache, &origin, &mut leader);
+        origin.reached.notified().await;
+        assert_eq!(cache.get_or_load("key", || async { Ok::<_, Error>(9) }).await.unwrap(), 1, "{tiers}: stale");
+        clock.advance(SECOND * 20);
+        joined(&cache, &origin, &mut late);
+        tokio::task::yield_now().await;
+        assert!(late.try_join_next().is_none(), "{tiers}: its grace is over");
+        leader.shutdown().await;
+        origin.reached.notified().await;
+        origin.answer.notify_one();
+        assert_eq!(late.join_next().await.unwrap().unwrap().unwrap(), 42, "{tiers}");
+
+        clock.advance(SECOND * 80);
+        let fails_late = || async {
+            clock.advance(SECOND * 20);
+            Err::<u32, _>(std::io::Error::other("down"))
+        };
+        cache.get_or_load("key", fails_late).await.unwrap_err();
+    }
+}
+
 #[tokio::test]
 async fn a_call_chooses_what_to_read_and_to_keep() {
     for (tiers, cache) in plain() {

@@ -244,7 +244,6 @@ impl Model {
                 match (&mut self.held[key], state) {
                     (Some(Held::Value { fresh_until, .. }), State::Fresh(..)) => *fresh_until = self.now + ttl,
                     (held, State::Negative) => *held = None,
-                    (held, State::Stale(_)) if self.far => *held = None,
                     _ => {}
                 }
                 (matches!(state, State::Fresh(..)).to_string(), 0)

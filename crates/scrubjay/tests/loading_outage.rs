@@ -69,6 +69,23 @@ async fn a_store_that_does_not_answer_costs_one_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_in_a_hurry_loads_although_the_store_does_not_answer() {
+    let server = RedisServer::start().unwrap();
+    let (proxy, cache) =
+        behind(&server, Policy { load_timeout: Some(Duration::from_millis(500)), ..Policy::default() });
+    cache.get("key").await.unwrap();
+    proxy.inject(Fault::BlackHole);
+    cost("black hole, half a second for all", &cache).await;
+    let slow = || async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Ok::<_, Error>(7)
+    };
+    assert_eq!(cache.get_or_load("slow", slow).await.unwrap(), 7);
+    proxy.heal();
+    heals(&cache, "in a hurry").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_gone_costs_next_to_nothing() {
     let server = RedisServer::start().unwrap();
     let store = far::from_url(&server.url()).unwrap();

@@ -14,12 +14,13 @@ use std::{
     time::Duration,
 };
 
-use scrubjay::{Cache, Error, ErrorKind};
+use scrubjay::{Cache, Error, ErrorKind, Lookup, Policy};
 use scrubjay_testkit::wait;
 use tokio::{sync::Notify, task::JoinSet};
 use workers::{Face, Job, Server, TIERS, Tiers, Work, Worker, cache_at, tally};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// Callers that start at once in several processes; answers how many loaded, and how many got an error.
@@ -245,6 +246,46 @@ fn a_blocking_leader_that_ends_badly_is_followed_once() {
             println!("{server}, {tiers:?}: a blocking leader that {end:?}: {executions:?} executions");
             assert_eq!(executions.load(Ordering::SeqCst), 2, "{server}, {tiers:?}, {end:?}");
             here.delete("key").unwrap();
+        }
+    }
+}
+
+/// Waits until the entry is past its ttl.
+async fn stale(cache: &Cache<u32>, key: &str) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !matches!(cache.lookup(key).await.unwrap(), Lookup::Stale { value: 1, .. }) {
+        assert!(tokio::time::Instant::now() < deadline, "it does not get stale");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_stale_value_is_loaded_anew_once_by_all_who_share_the_server() {
+    let policy = Policy { grace: Some(HOUR), ..Policy::default() };
+    for server in Server::each() {
+        for tiers in TIERS {
+            let [here, elsewhere] = [(); 2].map(|()| cache_at(&server.url(), tiers, None));
+            let load = |value| move || async move { Ok::<_, Error>(value) };
+            here.get_or_load("key", load(1)).policy(policy).ttl(SECOND).await.unwrap();
+            stale(&elsewhere, "key").await;
+            let (executions, mut callers) = (Arc::new(AtomicU32::new(0)), JoinSet::new());
+            for caller in 0..100 {
+                let cache = if caller % 2 == 0 { here.clone() } else { elsewhere.clone() };
+                let executions = Arc::clone(&executions);
+                callers.spawn(async move {
+                    let load = async {
+                        executions.fetch_add(1, Ordering::SeqCst);
+                        tokio::time::sleep(50 * MILLISECOND).await;
+                        Ok::<_, Error>(2)
+                    };
+                    cache.get_or_load("key", || load).policy(policy).ttl(HOUR).await
+                });
+            }
+            let answers = callers.join_all().await;
+            println!("{server}, {tiers:?}: 100 callers over 2 caches of a stale value, {executions:?} execution(s)");
+            assert!(answers.iter().all(|answer| matches!(answer, Ok(2))), "{server}, {tiers:?}: {answers:?}");
+            assert_eq!(executions.load(Ordering::SeqCst), 1, "{server}, {tiers:?}");
+            here.delete("key").await.unwrap();
         }
     }
 }

@@ -47,7 +47,7 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     /// As there.
     pub fn lock(self, key: impl Into<Key<'a>>, hold: Duration) -> Result<Guard> {
         let patience = self.patience;
-        let guard = self.run_by(engine::Lock::new(key.into(), hold, patience), |_| Driver::Runtime)?;
+        let guard = self.run_by(engine::Lock::new(key.into(), hold, patience), |_, _| Driver::Runtime)?;
         Ok(Guard(Some(guard)))
     }
 

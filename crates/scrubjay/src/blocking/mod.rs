@@ -179,7 +179,7 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
 
     #[inline]
     fn run<C: Command<V>>(self, command: C) -> Result<C::Output> {
-        self.run_by(command, |engine| match engine.capability() {
+        self.run_by(command, |engine, _| match engine.capability() {
             Some(capability) if capability.needs_runtime => Driver::Runtime,
             _ => Driver::Thread,
         })
@@ -187,13 +187,18 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
 
     /// Runs `command`, whose far part is driven by what `driver` says.
     #[inline]
-    fn run_by<C: Command<V>>(self, mut command: C, driver: impl FnOnce(&Engine<V>) -> Driver) -> Result<C::Output> {
+    fn run_by<C: Command<V>>(
+        self,
+        mut command: C,
+        driver: impl FnOnce(&Engine<V>, &mut C) -> Driver,
+    ) -> Result<C::Output> {
         let Self { engine, options, .. } = self;
         let mut observation = None;
         if let Some(answer) = engine.try_near(&mut command, &options, &mut observation).transpose() {
             return answer;
         }
-        driver(engine).run(engine.finish(command, options, observation))
+        let driver = driver(engine, &mut command);
+        driver.run(engine.finish(command, options, observation))
     }
 }
 
@@ -297,12 +302,17 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     #[inline]
     fn load<C: Command<V> + Loading>(self, command: C) -> Result<C::Output> {
         let choices = self.loading;
-        self.run_by(command.choosing(choices), |engine| match engine.capability() {
-            Some(capability) if capability.needs_runtime => Driver::Helper,
-            // A lease is renewed by a task, which the runtime that this thread keeps from running must not be asked to run.
-            Some(_) if drive::is_inside_runtime() => Driver::Helper,
-            _ if choices.over(engine.policy).needs_timer() => Driver::Helper,
-            _ => Driver::Thread,
+        self.run_by(command.choosing(choices), |engine, command| {
+            let inside_runtime = drive::is_inside_runtime();
+            if inside_runtime {
+                command.choices().thread = engine::Thread::Kept;
+            }
+            match engine.capability() {
+                Some(capability) if capability.needs_runtime => Driver::Helper,
+                // The runtime that this thread keeps from running must not be asked for a timer, or to renew a lease.
+                _ if inside_runtime || choices.over(engine.policy).needs_timer() => Driver::Helper,
+                _ => Driver::Thread,
+            }
         })
     }
 }

@@ -195,11 +195,20 @@ impl Policy {
         if matches!(self.lease, Some(Lease::For(hold)) if hold < Duration::from_millis(10)) {
             return wrong("lease", "it must be held for 10 ms at least, or be `off`");
         }
-        for (field, ttl) in [("grace", self.grace), ("negative-ttl", self.negative_ttl)]
-            .map(|(field, ttl)| (field, ttl.filter(|ttl| !ttl.is_zero())))
-        {
-            if let Some(ttl) = ttl
-                && let Err(error) = Ttl::After(ttl).lifetime()
+        let lease = match self.lease {
+            Some(Lease::For(hold)) => Some(hold),
+            Some(Lease::Off) | None => None,
+        };
+        for (field, time) in [
+            ("grace", self.grace),
+            ("soft-timeout", self.soft_timeout),
+            ("load-timeout", self.load_timeout),
+            ("back-off", self.back_off),
+            ("negative-ttl", self.negative_ttl),
+            ("lease", lease),
+        ] {
+            if let Some(time) = time.filter(|time| !time.is_zero())
+                && let Err(error) = Ttl::After(time).lifetime()
             {
                 return wrong(field, &error.to_string());
             }

@@ -68,7 +68,7 @@ impl<V: Clone + Send + Sync + 'static, L: Loader<V>> Command<V> for GetOrLoad<'_
                     self.refreshes = is_due(ttl, engine.lifetime(options)?, cost, eagerness);
                     (!self.refreshes).then_some(value)
                 }
-                Standing::Stale(_) | Standing::Absent => None,
+                Standing::Stale { .. } | Standing::Absent => None,
             },
         };
         let Some(value) = value else { return Ok(None) };
@@ -83,8 +83,8 @@ impl<V: Clone + Send + Sync + 'static, L: Loader<V>> Command<V> for GetOrLoad<'_
         ttl.lifetime()?;
         let timeout = options.timeout.unwrap_or(engine.timeout);
         let plan = Plan::new(engine.namespace(options), self.key.as_str(), ttl, timeout, policy);
-        let plan = plan.choosing(self.choices.reading, self.choices.writing, self.refreshes);
-        let Flown { result, source } = fly(engine, plan, loader).await;
+        let plan = self.choices.apply_to(plan, self.refreshes);
+        let Flown { result, source, .. } = fly(engine, &plan, loader).await;
         self.source = source;
         L::output(result?)
     }

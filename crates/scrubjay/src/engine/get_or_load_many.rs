@@ -66,7 +66,7 @@ impl<V: Clone + Send + Sync + 'static, L: BatchLoader<V>> Command<V> for GetOrLo
                     engine.loads.flights.void(engine.near_key(engine.qualify(key, options)).pair());
                 }
                 let plan = Plan::new(namespace, key.as_str(), ttl, timeout, policy);
-                plans.push(plan.choosing(self.choices.reading, self.choices.writing, false));
+                plans.push(self.choices.apply_to(plan, false));
                 plans.len() - 1
             });
         }

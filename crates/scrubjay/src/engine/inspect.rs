@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Engine, Far};
 use crate::{
     Result,
-    entry::{Content, Entry},
+    entry::{Content, Entry, Freshness},
     far::{Call, Found, Item, Token, Want},
 };
 
@@ -14,8 +14,8 @@ use crate::{
 pub(super) enum Inspected {
     /// Nothing at all.
     Absent,
-    /// An entry that is not one any more, or not yet, and its token.
-    Dead(Option<Token>),
+    /// An entry that is not one any more, or not yet, how long the store keeps it, and its token.
+    Dead { left: Option<Duration>, token: Option<Token>, entry: Entry },
     /// A live entry, the time it has left, its token, and what it is beside its value.
     Live { left: Option<Duration>, token: Option<Token>, entry: Entry },
 }
@@ -25,18 +25,17 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
     pub(super) async fn inspect(&self, far: &Far<V>, call: Call, wire: &str) -> Result<Inspected> {
         let want = if far.capability.compare_and_set { Want::EVERYTHING } else { Want::VALUE_AND_TTL };
         let found = far.store.get(call, &[wire], want).await?.pop().flatten();
-        Ok(found.map_or(Inspected::Absent, |found| self.judge(found)))
+        Ok(found.map_or(Inspected::Absent, |found| self.judge(far, found)))
     }
 
-    fn judge(&self, found: Found) -> Inspected {
+    fn judge(&self, far: &Far<V>, found: Found) -> Inspected {
         let Found { value, ttl, token } = found;
-        let entry = if self.bare { Entry::bare(&value) } else { Entry::open(&value) };
-        match (&entry.content, ttl) {
-            (Content::Value(_), Some(kept)) if kept <= entry.grace && !entry.grace.is_zero() => Inspected::Dead(token),
-            (Content::Value(_), kept) => {
-                Inspected::Live { left: kept.map(|kept| kept.saturating_sub(entry.grace)), token, entry }
+        let entry = self.entry(&value);
+        match (&entry.content, entry.freshness(ttl, far.capability.ttl_resolution)) {
+            (Content::Value(_), Freshness::Fresh { left }) => Inspected::Live { left, token, entry },
+            (Content::Value(_), Freshness::Stale) | (Content::Negative | Content::Lease(_), _) => {
+                Inspected::Dead { left: ttl, token, entry }
             }
-            (Content::Negative | Content::Lease(_), _) => Inspected::Dead(token),
         }
     }
 
@@ -47,9 +46,9 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         }
         loop {
             let written = match self.inspect(far, call, item.key).await? {
-                Inspected::Live { .. } | Inspected::Dead(None) => return Ok(false),
+                Inspected::Live { .. } | Inspected::Dead { token: None, .. } => return Ok(false),
                 Inspected::Absent => far.store.add(call, item).await?,
-                Inspected::Dead(Some(token)) => far.store.compare_and_set(call, item, &token).await?,
+                Inspected::Dead { token: Some(token), .. } => far.store.compare_and_set(call, item, &token).await?,
             };
             // Each turn somebody else has changed the entry; the deadline ends this if they never stop.
             if written {
@@ -63,16 +62,33 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         if self.bare || !far.capability.expire {
             return far.store.expire(call, wire, ttl).await;
         }
-        match self.inspect(far, call, wire).await? {
-            Inspected::Absent | Inspected::Dead(None) => Ok(false),
-            Inspected::Dead(Some(token)) => far.store.compare_and_delete(call, wire, &token).await.map(|_| false),
-            Inspected::Live { entry, token: Some(token), .. } if !entry.grace.is_zero() => {
-                let kept = ttl.map(|ttl| ttl.saturating_add(entry.grace));
-                let entry = if ttl.is_some() { entry } else { Entry { grace: Duration::ZERO, ..entry } };
-                let item = Item { key: wire, value: entry.seal(), ttl: kept };
-                far.store.compare_and_set(call, &item, &token).await
+        loop {
+            let (live, changed) = match self.inspect(far, call, wire).await? {
+                Inspected::Absent | Inspected::Dead { token: None, .. } => return Ok(false),
+                Inspected::Dead { token: Some(token), entry, .. } if !matches!(entry.content, Content::Value(_)) => {
+                    (false, far.store.compare_and_delete(call, wire, &token).await?)
+                }
+                // Stale, and nobody loads it: it stays as it is.
+                Inspected::Dead { entry, .. } if entry.reload.is_none() => return Ok(false),
+                Inspected::Dead { left, token: Some(token), entry } => {
+                    let item = Item { key: wire, value: Entry { reload: None, ..entry }.seal(), ttl: left };
+                    (false, far.store.compare_and_set(call, &item, &token).await?)
+                }
+                // What it tells of itself is counted from its end.
+                Inspected::Live { entry, token: Some(token), .. }
+                    if !entry.grace.is_zero() || entry.reload.is_some() =>
+                {
+                    let kept = ttl.map(|ttl| ttl.saturating_add(entry.grace));
+                    let grace = if ttl.is_some() { entry.grace } else { Duration::ZERO };
+                    let item = Item { key: wire, value: Entry { grace, reload: None, ..entry }.seal(), ttl: kept };
+                    (true, far.store.compare_and_set(call, &item, &token).await?)
+                }
+                Inspected::Live { .. } => return far.store.expire(call, wire, ttl).await,
+            };
+            // Each turn somebody else has changed the entry; the deadline ends this if they never stop.
+            if changed {
+                return Ok(live);
             }
-            Inspected::Live { .. } => far.store.expire(call, wire, ttl).await,
         }
     }
 }

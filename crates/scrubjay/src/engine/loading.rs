@@ -4,7 +4,7 @@ use super::{Command, Engine, Request};
 use crate::{
     Error, Policy, Result,
     config::EffectivePolicy,
-    load::{Reading, Writing},
+    load::{Plan, Reading, Writing},
 };
 
 /// How one call loads.
@@ -13,9 +13,26 @@ pub struct Choices {
     pub(crate) policy: Option<Policy>,
     pub(crate) reading: Reading,
     pub(crate) writing: Writing,
+    pub(crate) thread: Thread,
+}
+
+/// What a call does to the thread that it runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Thread {
+    /// Nothing, or nobody else needs it.
+    #[default]
+    Free,
+    /// It keeps it from running a runtime's other tasks.
+    Kept,
 }
 
 impl Choices {
+    /// `plan`, as they say.
+    pub(crate) fn apply_to(&self, plan: Plan, refreshes: bool) -> Plan {
+        let plan = plan.choosing(self.reading, self.writing, refreshes);
+        if self.thread == Thread::Kept { plan.keeping_a_thread() } else { plan }
+    }
+
     /// What holds for a call that chose this, in a cache of `policy`.
     pub(crate) fn over(&self, policy: Policy) -> EffectivePolicy {
         self.policy.map_or(policy, |own| own.over(policy)).into()

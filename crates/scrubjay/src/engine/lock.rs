@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{Command, Engine, Options, Request, command::single_key};
 use crate::{
-    Error, ErrorKind, Key, Operation, Result, Ttl,
+    Error, ErrorKind, Key, Operation, QualifiedKey, Result, Ttl,
     far::{AnyStore, Call, Change, timer},
-    load::{Claimed, Lease, Pauses},
+    load::{Claimed, Pauses, Terms},
     lock::Guard,
 };
 
@@ -46,11 +46,14 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Lock<'_> {
         let deadline = self.patience.map(|patience| Call::new(Operation::Lock, patience));
         let store = engine.lock_store();
         let key = engine.qualify(&self.key, options);
-        let [lock, fence] = ["lock", "fence"].map(|kind| engine.layout.aside(kind, key));
+        let lock = engine.layout.aside("lock", key);
+        // One counter serves all locks of a namespace: one for each would stay when its lock is long forgotten.
+        let fence = engine.layout.aside("fence", QualifiedKey { key: "tokens", ..key });
         let timeout = options.timeout.unwrap_or(engine.timeout);
+        let terms = Terms { store: &store, key: &lock, hold: self.hold, timeout };
         let mut pauses = Pauses::new();
         loop {
-            let held_for = match Lease::claim(&store, &lock, self.hold, timeout).await? {
+            let held_for = match terms.claim().await? {
                 Claimed::Held(found) => found.ttl,
                 Claimed::Won(mut lease) => {
                     let change = Change { key: &fence, by: 1, ttl: None };

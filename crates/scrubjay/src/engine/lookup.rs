@@ -118,10 +118,10 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for LookupKey<'_> {
                 Some(Lookup::Fresh { value, source, ttl })
             }
             _ if engine.far.is_some() => None,
-            Standing::Stale(_) | Standing::Absent if engine.loads.negatives.know(key.pair()) => {
+            Standing::Stale { .. } | Standing::Absent if engine.loads.negatives.know(key.pair()) => {
                 Some(Lookup::Negative { source })
             }
-            Standing::Stale(value) => Some(Lookup::Stale { value, source }),
+            Standing::Stale { value, .. } => Some(Lookup::Stale { value, source }),
             Standing::Absent => Some(Lookup::Miss(MissReason::Absent)),
         })
     }

@@ -51,7 +51,7 @@ pub(crate) use self::{
     get_or_load::GetOrLoad,
     get_or_load_many::GetOrLoadMany,
     increment::Increment,
-    loading::{Choices, Loading},
+    loading::{Choices, Loading, Thread},
     lock::Lock,
     lookup::LookupKey,
     raw::Raw,

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::Engine;
 use crate::{
     Error, QualifiedKey, Result,
-    entry::{Content, Entry},
+    entry::{Content, Entry, Freshness},
     far::{AnyStore, Capability, Found},
     key::NearKey,
     load::Loads,
@@ -112,21 +112,29 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
 
     /// What the bytes that `far` brought back mean.
     pub(crate) fn open(&self, far: &Far<V>, found: &Found) -> Received<V> {
-        let entry = if self.bare { Entry::bare(&found.value) } else { Entry::open(&found.value) };
-        let bytes = match entry.content {
+        self.read(far, &self.entry(&found.value), found.ttl)
+    }
+
+    /// `bytes` from the store, opened.
+    pub(crate) fn entry(&self, bytes: &Bytes) -> Entry {
+        if self.bare { Entry::bare(bytes) } else { Entry::open(bytes) }
+    }
+
+    /// What an entry means that `far` keeps for another `left`.
+    pub(crate) fn read(&self, far: &Far<V>, entry: &Entry, left: Option<Duration>) -> Received<V> {
+        let bytes = match &entry.content {
             Content::Negative => return Received::Negative,
             Content::Lease(_) => return Received::Leased,
             Content::Value(bytes) => bytes,
         };
-        match far.serializer.decode(&bytes) {
+        match far.serializer.decode(bytes) {
             Err(error) => {
                 self.undecodable.fetch_add(1, Ordering::Relaxed);
                 Received::Undecodable(error)
             }
-            Ok(value) if entry.grace.is_zero() => Received::Fresh { value, ttl: found.ttl, cost: entry.cost },
-            Ok(value) => match found.ttl.map(|kept| kept.checked_sub(entry.grace)) {
-                Some(None | Some(Duration::ZERO)) => Received::Stale(value),
-                left => Received::Fresh { value, ttl: left.flatten(), cost: entry.cost },
+            Ok(value) => match entry.freshness(left, far.capability.ttl_resolution) {
+                Freshness::Fresh { left } => Received::Fresh { value, ttl: left, cost: entry.cost },
+                Freshness::Stale => Received::Stale(value),
             },
         }
     }
@@ -141,7 +149,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         let mut bytes = Vec::new();
         far.serializer.encode(value, &mut bytes)?;
         let content = Content::Value(bytes.into());
-        Ok(if self.bare { content.into_bytes() } else { Entry { content, grace, cost }.seal() })
+        Ok(if self.bare { content.into_bytes() } else { Entry { grace, cost, ..Entry::new(content) }.seal() })
     }
 
     /// Begins a change of `keys` in the far tier: their near entries are gone from now on, and gone again at the end. No load
@@ -162,7 +170,8 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
 ///
 /// The near entries are removed before, so that a change cut short leaves none behind, and the tickets taken then void
 /// every fill that began earlier; at the end either the new value is put, if nobody else wrote meanwhile, or the entries
-/// are removed again, which voids the fills that began in between.
+/// are removed again, which voids the fills that began in between. Loads are void before that: what one of them has read
+/// from the far tier may be older, and must not come after.
 pub(crate) struct FarChange<'k, V: Clone + Send + Sync + 'static> {
     near: Option<&'k Near<V>>,
     loads: &'k Loads<V>,
@@ -175,6 +184,7 @@ impl<V: Clone + Send + Sync + 'static> FarChange<'_, V> {
     /// The far tier now holds `value` under the one key of this change. (After a batch the near entries stay away.)
     pub(crate) fn succeed(mut self, value: V, ttl: Option<Duration>) {
         if let (Some(near), [key], [ticket]) = (self.near, &*self.keys, &*self.tickets) {
+            self.loads.void(key.pair());
             near.memory.settle(key.pair(), value, near.lifetime(ttl), *ticket);
             self.settled = true;
         }
@@ -183,10 +193,13 @@ impl<V: Clone + Send + Sync + 'static> FarChange<'_, V> {
 
 impl<V: Clone + Send + Sync + 'static> Drop for FarChange<'_, V> {
     fn drop(&mut self) {
-        if let (Some(near), false) = (self.near, self.settled) {
-            delete_all(&near.memory, &self.keys);
+        if self.settled {
+            return;
         }
         self.keys.iter().for_each(|key| self.loads.void(key.pair()));
+        if let Some(near) = self.near {
+            delete_all(&near.memory, &self.keys);
+        }
     }
 }
 

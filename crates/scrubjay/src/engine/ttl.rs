@@ -32,7 +32,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for ReadTtl<'_> {
         }
         Ok(match engine.inspect(far, call, &wire).await? {
             Inspected::Live { left, .. } => left.map_or(Remaining::Never, Remaining::For),
-            Inspected::Absent | Inspected::Dead(_) => Remaining::Absent,
+            Inspected::Absent | Inspected::Dead { .. } => Remaining::Absent,
         })
     }
 }

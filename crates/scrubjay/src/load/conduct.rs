@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use super::{
     Loader, Plan, ancestry,
     flights::{Arrival, Boarding, Landed, Lead, Wait},
-    loading::Loading,
+    loading::{Loading, Right},
     plan::Reading,
 };
 use crate::{Error, ErrorKind, Result, Source, clock, engine::Engine, far::timer};
@@ -17,20 +17,35 @@ use crate::{Error, ErrorKind, Result, Source, clock, engine::Engine, far::timer}
 pub struct Flown<V> {
     pub(crate) result: Landed<V>,
     pub(crate) source: Option<Source>,
+    leader: Leader,
+}
+
+/// What a leader's end means to those who wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leader {
+    /// They get what it got.
+    Landed,
+    /// It had no more patience: one of them takes over.
+    Left,
 }
 
 impl<V> Flown<V> {
     pub(super) fn found(value: Option<V>, source: Source) -> Self {
-        Self { result: Ok(value), source: Some(source) }
+        Self { result: Ok(value), source: Some(source), leader: Leader::Landed }
     }
 
     pub(super) fn loaded(result: Landed<V>) -> Self {
-        Self { result, source: None }
+        Self { result, source: None, leader: Leader::Landed }
+    }
+
+    /// A leader that takes a stale value rather than waiting for somebody else's load.
+    pub(super) fn left_with(stale: V) -> Self {
+        Self { result: Ok(Some(stale)), source: None, leader: Leader::Left }
     }
 }
 
 /// Carries out `plan`: joins the load under way, or leads one.
-pub(crate) async fn fly<V, L>(engine: &Engine<V>, plan: Plan, loader: L) -> Flown<V>
+pub(crate) async fn fly<V, L>(engine: &Engine<V>, plan: &Plan, loader: L) -> Flown<V>
 where
     V: Clone + Send + Sync + 'static,
     L: Loader<V>,
@@ -45,17 +60,38 @@ where
                 drop(key);
                 return loader.conduct(Journey { engine, plan, lead }).await;
             }
-            Boarding::Wait(wait) => match join(&plan, wait).await {
-                Ok(Some(landed)) => return Flown::loaded(landed),
-                Ok(None) => {}
+            // Boxed, so that the future of those who lead is small to make and to move.
+            Boarding::Wait(wait) => match Box::pin(join(plan, wait)).await {
+                Ok(Joined::Landed(landed)) => return Flown::loaded(landed),
+                Ok(Joined::Abandoned) => {}
+                Ok(Joined::Alone) => return Box::pin(fly_alone(engine, plan, loader)).await,
                 Err(error) => return Flown::loaded(Err(error)),
             },
         }
     }
 }
 
-/// Waits for somebody else's load, as long as `plan` says; nothing if that was abandoned.
-pub(super) async fn join<V: Clone>(plan: &Plan, mut wait: Wait<V>) -> Result<Option<Landed<V>>> {
+/// Loads beside somebody else, and keeps nothing.
+pub(super) async fn fly_alone<V, L>(engine: &Engine<V>, plan: &Plan, loader: L) -> Flown<V>
+where
+    V: Clone + Send + Sync + 'static,
+    L: Loader<V>,
+{
+    let lead = engine.loads.flights.alone(engine.near_key(plan.qualified()).pair());
+    Flown::loaded(Loading { engine, plan, lead: &lead }.load(loader, Right::Lost, None).await)
+}
+
+/// How a wait for somebody else's load ended.
+pub(super) enum Joined<V> {
+    Landed(Landed<V>),
+    /// Its leader left: board anew.
+    Abandoned,
+    /// The caller is to load for itself.
+    Alone,
+}
+
+/// Waits for somebody else's load, as long as `plan` says.
+pub(super) async fn join<V: Clone>(plan: &Plan, mut wait: Wait<V>) -> Result<Joined<V>> {
     let _edge = ancestry::waiting_for(wait.id())?;
     let arrival = match plan.policy.soft_timeout {
         None => None,
@@ -69,28 +105,30 @@ pub(super) async fn join<V: Clone>(plan: &Plan, mut wait: Wait<V>) -> Result<Opt
             arrival
         }
     };
-    let arrival = match (arrival, plan.deadline) {
+    let end = plan.deadline.into_iter().chain(plan.alone_from).min();
+    let arrival = match (arrival, end) {
         (Some(arrival), _) => arrival,
         (None, None) => (&mut wait).await,
-        (None, Some(deadline)) => {
-            let Some(arrival) = timer::until(deadline, &mut wait).await? else {
+        (None, Some(end)) => match timer::until(end, &mut wait).await? {
+            Some(arrival) => arrival,
+            None if plan.is_late() => {
                 wait.give_up();
                 return Err(plan.timed_out());
-            };
-            arrival
-        }
+            }
+            None => return Ok(Joined::Alone),
+        },
     };
     Ok(match arrival {
-        Arrival::Landed(landed) => Some(landed),
-        Arrival::Spare(value) => Some(Ok(Some(value))),
-        Arrival::Abandoned => None,
+        Arrival::Landed(landed) => Joined::Landed(landed),
+        Arrival::Spare(value) => Joined::Landed(Ok(Some(value))),
+        Arrival::Abandoned => Joined::Abandoned,
     })
 }
 
 /// Ends the flight of `lead`. A load that its caller had no more time for is not everybody's failure: somebody else takes over.
 pub(super) fn land<V: Clone>(lead: Lead<V>, plan: &Plan, flown: &Flown<V>) {
     let late = plan.is_late() && matches!(&flown.result, Err(error) if error.kind() == ErrorKind::Timeout);
-    if !late {
+    if !late && flown.leader == Leader::Landed {
         lead.land(&flown.result);
     }
 }
@@ -98,7 +136,7 @@ pub(super) fn land<V: Clone>(lead: Lead<V>, plan: &Plan, flown: &Flown<V>) {
 /// A load about to begin, in the hands of the caller that leads it.
 pub struct Journey<'a, V> {
     engine: &'a Engine<V>,
-    plan: Plan,
+    plan: &'a Plan,
     lead: Lead<V>,
 }
 
@@ -112,9 +150,9 @@ impl<V: Clone + Send + Sync + 'static> Journey<'_, V> {
     /// Loads in the caller's own future.
     pub(super) async fn in_place<L: Loader<V>>(self, loader: L) -> Flown<V> {
         let Self { engine, plan, lead } = self;
-        let load = Loading { engine, plan: &plan, lead: &lead };
+        let load = Loading { engine, plan, lead: &lead };
         let flown = load.run(loader).await;
-        land(lead, &plan, &flown);
+        land(lead, plan, &flown);
         flown
     }
 
@@ -130,12 +168,14 @@ impl<V: Clone + Send + Sync + 'static> Journey<'_, V> {
         let engine = engine.clone();
         let journey = Plan { deadline: None, ancestors: ancestry::current(), ..plan.clone() };
         let task = runtime.spawn(async move {
-            drop(Journey { engine: &engine, plan: journey, lead }.in_place(loader).await);
+            drop(Journey { engine: &engine, plan: &journey, lead }.in_place(loader).await);
         });
         follow.led_by(task.abort_handle());
-        match join(&plan, wait).await {
-            Ok(Some(landed)) => Flown::loaded(landed),
-            Ok(None) => Flown::loaded(Err(Error::new(ErrorKind::Load, "the runtime that ran the load was shut down"))),
+        match join(plan, wait).await {
+            Ok(Joined::Landed(landed)) => Flown::loaded(landed),
+            Ok(Joined::Abandoned | Joined::Alone) => {
+                Flown::loaded(Err(Error::new(ErrorKind::Load, "the runtime that ran the load was shut down")))
+            }
             Err(error) => Flown::loaded(Err(error)),
         }
     }

@@ -21,7 +21,10 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::sync::{AtomicUsize, Mutex};
+use super::{
+    spare::Spare,
+    sync::{AtomicUsize, Mutex},
+};
 use crate::{Error, ErrorKind, QualifiedKey, Result};
 
 /// The loads under way of one cache.
@@ -56,7 +59,7 @@ struct Flight<V> {
     void: AtomicBool,
     /// Set while the loader runs: a flight dropped then has panicked.
     in_loader: AtomicBool,
-    /// Told when the last who waited has no more time: what is still held for the key is to be let go.
+    /// Told when somebody who waited has no more time: what is still held for the key is to be let go.
     given_up: Notify,
     state: Mutex<State<V>>,
 }
@@ -64,7 +67,7 @@ struct Flight<V> {
 struct State<V> {
     phase: Phase<V>,
     /// What may be served meanwhile.
-    spare: Option<(V, Takers)>,
+    spare: Option<Spare<V>>,
     /// The wakers of those who wait, by number: a caller that has left takes its own out.
     wakers: Vec<(u64, Waker)>,
     next: u64,
@@ -74,15 +77,6 @@ struct State<V> {
     task: Option<AbortHandle>,
     /// The place among the loads that nobody waits for.
     detached: Option<OwnedSemaphorePermit>,
-}
-
-/// Who may leave with the value that there was before.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Takers {
-    /// Those who would rather have a stale value than wait.
-    TheImpatient,
-    /// All: it is fresh.
-    Everybody,
 }
 
 enum Phase<V> {
@@ -120,6 +114,12 @@ impl<V> Flights<V> {
                 Boarding::Lead(Lead { flights: Arc::clone(self), flight, landed: false })
             }
         }
+    }
+
+    /// A flight of `key` that nobody else knows of, and whose value is not kept.
+    pub(crate) fn alone(self: &Arc<Self>, key: QualifiedKey<'_>) -> Lead<V> {
+        let flight = Flight { void: AtomicBool::new(true), ..Flight::new(key, self.hash(key)) };
+        Lead { flights: Arc::clone(self), flight: Arc::new(flight), landed: false }
     }
 
     /// Voids the flight of `key`: what it brings is not kept.
@@ -238,9 +238,10 @@ impl<V> Lead<V> {
         self.flight.void.load(Ordering::SeqCst)
     }
 
-    /// Ends when nobody waits for this flight any more, and its key is free.
-    pub(super) async fn given_up(&self) {
-        self.flight.given_up.notified().await;
+    /// Ends when somebody has waited for this flight as long as they could, and its key is free.
+    pub(super) fn given_up(&self) -> impl Future<Output = ()> + use<V> {
+        let flight = Arc::clone(&self.flight);
+        async move { flight.given_up.notified().await }
     }
 
     /// To be true while the loader runs: if the flight is dropped then, it has panicked.
@@ -248,12 +249,11 @@ impl<V> Lead<V> {
         &self.flight.in_loader
     }
 
-    /// Offers `takers` among those who wait a value to leave with.
-    pub(super) fn offer(&self, value: V, takers: Takers) {
-        let wakers = {
+    /// Offers those who wait a value to leave with.
+    pub(super) fn offer(&self, spare: Spare<V>) {
+        let (_before, wakers) = {
             let mut state = self.flight.state.lock();
-            state.spare = Some((value, takers));
-            std::mem::take(&mut state.wakers)
+            (state.spare.replace(spare), std::mem::take(&mut state.wakers))
         };
         wakers.into_iter().for_each(|(_, waker)| waker.wake());
     }
@@ -324,14 +324,14 @@ pub(crate) enum Arrival<V> {
     Spare(V),
 }
 
-/// What becomes of a load that is a task when the last who waits leaves.
+/// What whoever leaves wants of the load, if nobody else waits for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leaving {
-    /// It is cancelled.
+    /// Nothing: a task is cancelled.
     Cancel,
-    /// It goes on, and is kept.
+    /// That it goes on, and is kept.
     Refresh,
-    /// It goes on, and is not kept: the key is free.
+    /// That the key is free, even if others wait.
     GiveUp,
 }
 
@@ -356,7 +356,7 @@ impl<V> Wait<V> {
         self.takes_stale = true;
     }
 
-    /// Leaves for good: the load, if nobody else waits for it, is not worth a key any more.
+    /// Leaves for good: the load is not worth a key any more.
     pub(super) fn give_up(mut self) {
         self.leaving = Leaving::GiveUp;
     }
@@ -374,11 +374,10 @@ impl<V: Clone> Future for Wait<V> {
             Phase::Abandoned => return Poll::Ready(Arrival::Abandoned),
             Phase::Loading => {}
         }
-        if let Some((value, takers)) = &state.spare
-            && (this.takes_stale || *takers == Takers::Everybody)
-        {
+        let suits = |spare: &&Spare<V>| this.takes_stale || spare.is_fresh();
+        if let Some(value) = state.spare.as_ref().filter(suits).and_then(Spare::value) {
             this.leaving = Leaving::Refresh;
-            return Poll::Ready(Arrival::Spare(value.clone()));
+            return Poll::Ready(Arrival::Spare(value));
         }
         let number = *this.number.get_or_insert_with(|| {
             state.next += 1;
@@ -392,30 +391,58 @@ impl<V: Clone> Future for Wait<V> {
     }
 }
 
+impl<V> Wait<V> {
+    /// What this wait's end, the last one's or not, means for the load.
+    fn leave(&self) -> Farewell {
+        let mut state = self.flight.state.lock();
+        state.waiting -= 1;
+        if let Some(number) = self.number {
+            state.wakers.retain(|(other, _)| *other != number);
+        }
+        if state.detached.is_some() || !matches!(state.phase, Phase::Loading) {
+            return Farewell::Stay;
+        }
+        let task = if state.waiting == 0 { state.task.clone() } else { None };
+        let place = || Arc::clone(&self.flights.detached).try_acquire_owned().ok();
+        match (self.leaving, task) {
+            // However many still wait: it has lasted longer than somebody was ready to wait from its beginning.
+            (Leaving::GiveUp, task) => {
+                state.detached = place();
+                match (&state.detached, task) {
+                    (Some(_), _) => Farewell::FreeKey,
+                    (None, Some(task)) => Farewell::Cancel(task),
+                    (None, None) => Farewell::Stay,
+                }
+            }
+            (Leaving::Cancel, Some(task)) => Farewell::Cancel(task),
+            (Leaving::Refresh, Some(task)) => {
+                state.detached = place();
+                if state.detached.is_some() { Farewell::Stay } else { Farewell::Cancel(task) }
+            }
+            (Leaving::Cancel | Leaving::Refresh, None) => Farewell::Stay,
+        }
+    }
+}
+
+/// What becomes of a load when somebody leaves.
+enum Farewell {
+    /// It goes on.
+    Stay,
+    /// It goes on, and is not kept: the next who wants the key loads anew.
+    FreeKey,
+    Cancel(AbortHandle),
+}
+
 impl<V> Drop for Wait<V> {
     fn drop(&mut self) {
-        let last_of_a_task = {
-            let mut state = self.flight.state.lock();
-            state.waiting -= 1;
-            if let Some(number) = self.number {
-                state.wakers.retain(|(other, _)| *other != number);
+        match self.leave() {
+            Farewell::Stay => {}
+            Farewell::Cancel(task) => task.abort(),
+            Farewell::FreeKey => {
+                self.flight.void.store(true, Ordering::SeqCst);
+                self.flights.remove(&self.flight);
+                self.flight.given_up.notify_one();
             }
-            let alone = state.waiting == 0 && state.detached.is_none() && matches!(state.phase, Phase::Loading);
-            if alone { state.task.clone() } else { None }
-        };
-        let Some(task) = last_of_a_task else { return };
-        let place = match self.leaving {
-            Leaving::Cancel => None,
-            Leaving::Refresh | Leaving::GiveUp => Arc::clone(&self.flights.detached).try_acquire_owned().ok(),
-        };
-        if self.leaving == Leaving::GiveUp {
-            self.flight.void.store(true, Ordering::SeqCst);
-            self.flights.remove(&self.flight);
-            self.flight.given_up.notify_one();
-        }
-        match place {
-            Some(place) => self.flight.state.lock().detached = Some(place),
-            None => task.abort(),
         }
     }
 }

@@ -3,46 +3,26 @@
 use std::{borrow::Cow, future::poll_fn, pin::pin, sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
-use tokio::runtime::Handle;
 
 use super::{
     Loader, Outcome, Plan, ancestry,
+    approach::Approach,
     conduct::Flown,
-    early::is_due,
-    flights::{Landed, Lead, Takers},
-    lease::{self, Claimed, Lease},
-    outage,
+    flights::{Landed, Lead},
+    lease::Lease,
     plan::{Reading, Writing},
+    spare::Spare,
     upkeep::{Keeper, keeping},
 };
 use crate::{
     Error, ErrorKind, Moment, Operation, Result, Source, Ttl,
-    config::{Lease as LeaseChoice, OnFailure},
-    engine::{Engine, Far, Near, Received},
+    engine::{Engine, Far, Near},
     entry::{Content, Entry},
-    far::{Call, Found, Item, Token, Want, timer},
+    far::{Call, Item, Token, timer},
     key::NearKey,
     near::{Keep, Standing},
     random,
 };
-
-/// What to do once the store has been asked.
-pub(super) enum Approach<V> {
-    Found(Option<V>),
-    Load {
-        right: Right,
-        spare: Option<Spare<V>>,
-    },
-    /// Somebody else is loading it.
-    Leased,
-}
-
-/// What to do about a key that somebody else is loading.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leased {
-    Wait,
-    Leave,
-}
 
 /// What a look into the near tier came to.
 pub(super) enum Look<V> {
@@ -50,20 +30,12 @@ pub(super) enum Look<V> {
     Load(Option<Spare<V>>),
 }
 
-/// What may be served instead of what is being loaded.
-pub(super) enum Spare<V> {
-    /// A value whose ttl has ended, if the policy has a grace.
-    Stale(V),
-    /// A fresh one, that is loaded anew before its time.
-    Fresh(V),
-}
-
 /// What allows a value to be put into the store.
 pub(super) enum Right {
     /// Nothing needs to: there is no store, or it compares nothing.
     Free,
     /// The key is held.
-    Lease(Lease),
+    Lease(Box<Lease>),
     /// What stood there must still stand there.
     Unchanged(Token),
     /// Nothing does any more: somebody else has the key.
@@ -87,12 +59,15 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         };
         let right = match &self.engine.far {
             None => Right::Free,
-            Some(far) => match self.approach(far).await {
+            // Boxed, as all that only a far tier needs: the future of a near-only load is small to make and to move.
+            Some(far) => match Box::pin(self.approach(far)).await {
                 Ok(Approach::Found(value)) => return Flown::found(value, Source::Far),
                 Ok(Approach::Load { right, spare: found }) => {
                     spare = found.or(spare);
                     right
                 }
+                Ok(Approach::Spare(value)) => return Flown::left_with(value),
+                Ok(Approach::Late) => return Flown::loaded(Err(self.plan.timed_out())),
                 Ok(Approach::Leased) => Right::Lost,
                 Err(error) => return Flown::loaded(Err(error)),
             },
@@ -109,45 +84,59 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         let (key, reads) = (self.near_key(), self.plan.reading == Reading::Everywhere);
         let negative = || reads && self.engine.far.is_none() && self.engine.loads.negatives.know(key.pair());
         match near.memory.look_up(key.pair()) {
-            Standing::Fresh { value, .. } if self.plan.refreshes => Look::Load(Some(Spare::Fresh(value))),
+            Standing::Fresh { value, ttl, .. } if self.plan.refreshes => {
+                Look::Load(Some(Spare::fresh(value, ttl, &self.engine.clock)))
+            }
             Standing::Fresh { value, .. } if reads => Look::Found(Some(value)),
-            Standing::Stale(_) | Standing::Absent if negative() => Look::Found(None),
-            Standing::Fresh { value, .. } | Standing::Stale(value) => Look::Load(Some(Spare::Stale(value))),
+            Standing::Stale { .. } | Standing::Absent if negative() => Look::Found(None),
+            Standing::Fresh { value, ttl, .. } => {
+                let left = ttl.map(|ttl| ttl.saturating_add(self.plan.policy.grace()));
+                Look::Load(Some(Spare::stale(value, left, &self.engine.clock)))
+            }
+            Standing::Stale { value, left } => Look::Load(Some(Spare::stale(value, Some(left), &self.engine.clock))),
             Standing::Absent => Look::Load(None),
         }
     }
 
-    /// The spare value, if it is to be served without trying; else as what it may still be used. Those who wait may have it.
-    pub(super) fn serve_at_once(&self, spare: Option<Spare<V>>) -> Result<V, Option<V>> {
-        let (value, takers) = match spare {
-            Some(Spare::Fresh(value)) => (value, Takers::Everybody),
-            Some(Spare::Stale(value)) if !self.plan.policy.grace().is_zero() => (value, Takers::TheImpatient),
-            Some(Spare::Stale(_)) | None => return Err(None),
-        };
-        let reads = self.plan.reading == Reading::Everywhere;
-        if reads && self.engine.loads.back_offs.rests(self.near_key().pair(), self.engine.clock.precise()) {
+    /// The value to serve without trying, if there is one; else `spare` as far as it may still be used. Those who wait may
+    /// have it.
+    pub(super) fn serve_at_once(&self, spare: Option<Spare<V>>) -> Result<V, Option<Spare<V>>> {
+        let Some(spare) = spare.filter(|spare| self.may_serve(spare)) else { return Err(None) };
+        if let Some(value) = self.rests_on(&spare) {
             return Ok(value);
         }
-        self.lead.offer(value.clone(), takers);
-        Err(Some(value))
+        self.lead.offer(spare.clone());
+        Err(Some(spare))
+    }
+
+    /// Whether the policy lets `spare` be served.
+    pub(super) fn may_serve(&self, spare: &Spare<V>) -> bool {
+        spare.is_fresh() || !self.plan.policy.grace().is_zero()
+    }
+
+    /// The value of `spare`, if it is to be served without trying: loading it anew has failed a moment ago.
+    pub(super) fn rests_on(&self, spare: &Spare<V>) -> Option<V> {
+        let reads = self.plan.reading == Reading::Everywhere;
+        let rests = || self.engine.loads.back_offs.rests(self.near_key().pair(), self.engine.clock.precise());
+        if reads && self.may_serve(spare) && rests() { spare.value() } else { None }
     }
 
     /// Calls the loader, and keeps what it answers.
-    async fn load<L: Loader<V>>(&self, loader: L, mut right: Right, spare: Option<V>) -> Landed<V> {
+    pub(super) async fn load<L: Loader<V>>(&self, loader: L, mut right: Right, spare: Option<Spare<V>>) -> Landed<V> {
         let Self { engine, plan, lead } = self;
         let started = plan.policy.refreshes_early().then(|| engine.clock.precise());
-        let told = spare.clone();
+        let told = spare.as_ref().and_then(Spare::value);
         let loading = pin!(in_loaders([*lead], async move { loader.load(&plan.key, told).await }));
         let loading = ancestry::inside([lead.id()], &plan.ancestors, loading);
         let answer = match right {
             held @ Right::Lease(_) if L::BLOCKS => {
-                let keeper = Keeper::of(held);
+                let keeper = Keeper::of(held, lead.given_up());
                 let answer = loading.await;
-                right = keeper.stop().await;
+                right = Box::pin(keeper.stop()).await;
                 answer
             }
             Right::Lease(lease) => {
-                let kept = self.in_time(async { Ok(keeping(lease, lead.given_up(), loading).await) }).await;
+                let kept = Box::pin(self.in_time(async { Ok(keeping(lease, lead.given_up(), loading).await) })).await;
                 let (answer, lease) = kept.unwrap_or_else(|error| (Err(error), None));
                 right = lease.map_or(Right::Lost, Right::Lease);
                 answer
@@ -160,13 +149,13 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
             Ok(Outcome::StoreFor(value, ttl)) => self.keep(right, value, ttl, cost).await,
             Ok(Outcome::DontStore(value)) => Ok(Some(value)),
             Ok(Outcome::NotFound) => self.keep_negative(right).await,
-            Err(error) => self.fall_back(spare, error),
+            Err(error) => self.fall_back(spare.as_ref(), error),
         }
     }
 
     /// What a load that failed comes to: the spare value, if there is one, which is then served without trying for a while.
-    pub(super) fn fall_back(&self, spare: Option<V>, error: Error) -> Landed<V> {
-        match spare {
+    pub(super) fn fall_back(&self, spare: Option<&Spare<V>>, error: Error) -> Landed<V> {
+        match spare.and_then(Spare::value) {
             Some(value) if !matches!(error.kind(), ErrorKind::Recursion | ErrorKind::Unsupported) => {
                 let now = self.engine.clock.precise();
                 let end = now.after(self.plan.policy.back_off());
@@ -181,7 +170,9 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     pub(super) async fn in_time<T>(&self, loading: impl Future<Output = Result<T>>) -> Result<T> {
         match self.plan.deadline {
             None => loading.await,
-            Some(deadline) => timer::until(deadline, loading).await?.unwrap_or_else(|| Err(self.plan.timed_out())),
+            Some(deadline) => {
+                Box::pin(timer::until(deadline, loading)).await?.unwrap_or_else(|| Err(self.plan.timed_out()))
+            }
         }
     }
 
@@ -199,7 +190,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
             let grace = if ttl.is_some() { grace } else { Duration::ZERO };
             let kept_for = ttl.map(|ttl| ttl.saturating_add(grace));
             kept = match engine.encode_with(far, &value, grace, cost) {
-                Ok(bytes) => self.put(far, right, bytes, kept_for).await?,
+                Ok(bytes) => Box::pin(self.put(far, right, bytes, kept_for)).await?,
                 Err(error) => self.forgive(Err(error))?.unwrap_or(false),
             };
         }
@@ -217,7 +208,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
 
     /// Keeps before the far tier what stays fresh there for `ttl`, counted from `since`. Only an entry that ends with the far
     /// one may be refreshed early for its `cost`.
-    fn keep_near(&self, near: &Near<V>, value: &V, ttl: Option<Duration>, cost: Duration, since: Moment) {
+    pub(super) fn keep_near(&self, near: &Near<V>, value: &V, ttl: Option<Duration>, cost: Duration, since: Moment) {
         let lifetime = near.lifetime(ttl);
         let cost = if ttl == Some(lifetime) { cost } else { Duration::ZERO };
         let keep = Keep { ttl: Some(lifetime), grace: Duration::ZERO, cost, since, void: self.lead.void() };
@@ -238,7 +229,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
             near.memory.delete_unless(self.near_key().pair(), lead.void());
         }
         if let Some(far) = &engine.far {
-            self.put(far, right, Entry::new(Content::Negative).seal(), Some(ttl)).await?;
+            Box::pin(self.put(far, right, Entry::new(Content::Negative).seal(), Some(ttl))).await?;
         } else {
             let clock = engine.near.as_ref().map_or(&engine.clock, |near| near.memory.clock());
             engine.loads.negatives.remember(self.near_key().pair(), ttl, clock, lead.void());
@@ -249,7 +240,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     /// Puts `bytes` into the store, as far as `right` allows; says whether they may be kept nearer, too.
     async fn put(&self, far: &Far<V>, right: Right, bytes: Bytes, ttl: Option<Duration>) -> Result<bool> {
         let wire = self.wire();
-        let call = Call::new(Operation::GetOrLoad, self.plan.timeout);
+        let call = Call::new(Operation::GetOrLoad, self.plan.store_timeout().max(LAST_MOMENT));
         let item = Item { key: &wire, value: bytes, ttl };
         let answer = match right {
             // The store failed a moment ago, and others see no more of it than we do.
@@ -270,125 +261,6 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         Ok(self.forgive(answer)?.unwrap_or(true))
     }
 
-    /// `answer` as it is, or nothing where the policy lets loads go on without the store.
-    pub(super) fn forgive<T>(&self, answer: Result<T>) -> Result<Option<T>> {
-        match answer {
-            Ok(answer) => Ok(Some(answer)),
-            Err(error) if self.plan.policy.on_failure() == OnFailure::Load && outage::may_be_ignored(&error) => {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Asks the store for the value, else for the right to put one.
-    async fn approach(&self, far: &Far<V>) -> Result<Approach<V>> {
-        let wire = self.wire();
-        let nothing = || Approach::Load { right: Right::None, spare: None };
-        if self.leaves_store_alone(far, &wire) {
-            return Ok(nothing());
-        }
-        let asked = self.now();
-        let approached = match self.ask(far, &wire).await {
-            Ok(found) => self.approach_from(far, &wire, found, asked, Leased::Wait).await,
-            Err(error) => Err(error),
-        };
-        if !matches!(&approached, Err(error) if error.kind() == ErrorKind::Timeout && self.plan.is_late()) {
-            self.engine.loads.outage.observe(&approached);
-        }
-        Ok(self.forgive(approached)?.unwrap_or_else(nothing))
-    }
-
-    /// Whether the store is known not to answer, so that asking would only cost time.
-    pub(super) fn leaves_store_alone(&self, far: &Far<V>, wire: &str) -> bool {
-        let plan = self.plan;
-        plan.policy.on_failure() == OnFailure::Load && self.engine.loads.outage.is_down(&far.store, wire, plan.timeout)
-    }
-
-    /// What a load wants to know of an entry.
-    pub(super) fn want(far: &Far<V>) -> Want {
-        if far.capability.compare_and_set { Want::EVERYTHING } else { Want::VALUE_AND_TTL }
-    }
-
-    async fn ask(&self, far: &Far<V>, wire: &str) -> Result<Option<Found>> {
-        let call = Call::new(Operation::Get, self.plan.timeout);
-        Ok(far.store.get(call, &[wire], Self::want(far)).await?.pop().flatten())
-    }
-
-    /// Goes on from what was `found` when the store was `asked`, until there is a value or the right to put one.
-    pub(super) async fn approach_from(
-        &self,
-        far: &Far<V>,
-        wire: &str,
-        mut found: Option<Found>,
-        mut asked: Moment,
-        leased: Leased,
-    ) -> Result<Approach<V>> {
-        let Self { engine, plan, .. } = self;
-        let mut pauses = Pauses::new();
-        loop {
-            let Some(there) = found else {
-                let hold = match plan.policy.lease() {
-                    LeaseChoice::For(hold)
-                        if far.capability.compare_and_set && !engine.bare && plan.writing == Writing::Keep =>
-                    {
-                        hold
-                    }
-                    _ => return Ok(Approach::Load { right: Right::Free, spare: None }),
-                };
-                // Nobody else can die while holding what belongs to this process alone.
-                let hold = if far.capability.private { FOREVER } else { hold };
-                asked = self.now();
-                match Lease::claim(&far.store, wire, hold, plan.timeout).await? {
-                    Claimed::Won(lease) => {
-                        let right = Right::Lease(lease.held_for(self.lead.id()));
-                        return Ok(Approach::Load { right, spare: None });
-                    }
-                    Claimed::Held(there) => found = Some(there),
-                }
-                continue;
-            };
-            let reads = plan.reading == Reading::Everywhere;
-            let overwrite = |spare| {
-                let right = there.token.clone().map_or(Right::Free, Right::Unchanged);
-                Ok(Approach::Load { right, spare })
-            };
-            match engine.open(far, &there) {
-                Received::Fresh { value, ttl, cost } if reads => {
-                    if plan.refreshes || self.is_refreshed_early(ttl, cost)? {
-                        return overwrite(Some(Spare::Fresh(value)));
-                    }
-                    // What a store does not tell the end of might outlive it here.
-                    if let Some(near) = engine.near.as_ref().filter(|_| far.capability.expire) {
-                        self.keep_near(near, &value, ttl, cost, asked);
-                    }
-                    return Ok(Approach::Found(Some(value)));
-                }
-                Received::Negative if reads => return Ok(Approach::Found(None)),
-                Received::Fresh { value, .. } | Received::Stale(value) => return overwrite(Some(Spare::Stale(value))),
-                Received::Negative | Received::Undecodable(_) => return overwrite(None),
-                Received::Leased if plan.reading == Reading::Nowhere => return overwrite(None),
-                Received::Leased if leased == Leased::Leave => return Ok(Approach::Leased),
-                Received::Leased if Handle::try_current().is_err() => {
-                    // Nothing to wait with: load beside whoever holds it, and keep nothing.
-                    return Ok(Approach::Load { right: Right::Lost, spare: None });
-                }
-                Received::Leased if self.plan.is_late() => return Err(plan.timed_out()),
-                Received::Leased => {
-                    let _edge = lease::holder(&there.value).map(ancestry::waiting_for).transpose()?;
-                    timer::sleep(pauses.next()).await?;
-                    asked = self.now();
-                    found = self.ask(far, wire).await?;
-                }
-            }
-        }
-    }
-
-    fn is_refreshed_early(&self, left: Option<Duration>, cost: Duration) -> Result<bool> {
-        let Some(eagerness) = self.plan.policy.early_refresh else { return Ok(false) };
-        Ok(is_due(left, self.plan.ttl.lifetime()?, cost, eagerness))
-    }
-
     /// Now, for the near tier.
     pub(super) fn now(&self) -> Moment {
         self.engine.near.as_ref().map_or(Moment::NEVER, |near| near.memory.clock().precise())
@@ -398,30 +270,13 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         self.engine.near_key(self.plan.qualified())
     }
 
-    fn wire(&self) -> Cow<'_, str> {
+    pub(super) fn wire(&self) -> Cow<'_, str> {
         self.engine.layout.wire(self.plan.qualified())
     }
 }
 
-/// As long as a lease needs to be held that nobody else can ask for.
-const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The times between looks at what somebody else holds: short at first, as most loads are.
-pub(crate) struct Pauses(Duration);
-
-impl Pauses {
-    const LONGEST: Duration = Duration::from_millis(25);
-
-    pub(crate) fn new() -> Self {
-        Self(Duration::from_millis(1))
-    }
-
-    /// The next, half as long again as the one before.
-    pub(crate) fn next(&mut self) -> Duration {
-        self.0 = (self.0 * 3 / 2).min(Self::LONGEST);
-        self.0
-    }
-}
+/// How long a call to the store may take that keeps what was loaded, though the caller's time is up.
+const LAST_MOMENT: Duration = Duration::from_millis(50);
 
 /// `loading`, while which all of `leads` are known to be in their loader: a panic leaves them so, and tells whoever lands them.
 pub(super) async fn in_loaders<'l, V: 'l, T>(leads: impl AsRef<[&'l Lead<V>]>, loading: impl Future<Output = T>) -> T {

@@ -8,10 +8,13 @@ use std::{pin::pin, time::Duration};
 
 use super::{
     BatchLoader, Plan, ancestry,
-    conduct::{Flown, join, land},
-    flights::{Boarding, FlightId, Lead, Wait},
+    approach::{Approach, Leased},
+    conduct::{Flown, Joined, fly_alone, join, land},
+    flights::{Boarding, FlightId, Lead},
     loader::Single,
-    loading::{Approach, Leased, Loading, Look, Right, Spare, in_loaders},
+    loading::{Loading, Look, Right, in_loaders},
+    plan::Reading,
+    spare::Spare,
     together::all,
     upkeep::Keeper,
 };
@@ -28,6 +31,9 @@ where
     L: BatchLoader<V>,
 {
     let mut flown: Vec<Option<Flown<V>>> = plans.iter().map(|_| None).collect();
+    for plan in plans.iter().filter(|plan| plan.reading == Reading::Nowhere) {
+        engine.loads.flights.void(engine.near_key(plan.qualified()).pair());
+    }
     while flown.iter().any(Option::is_none) {
         let (mut leads, mut waits) = (Vec::new(), Vec::new());
         for (index, plan) in plans.iter().enumerate().filter(|(index, _)| flown[*index].is_none()) {
@@ -39,8 +45,13 @@ where
         for (index, outcome) in fly_led(engine, leads, &mut loader).await {
             flown[index] = Some(outcome);
         }
-        for (index, outcome) in wait_for(&plans, waits).await {
-            flown[index] = outcome;
+        for (index, wait) in waits {
+            flown[index] = match join(&plans[index], wait).await {
+                Ok(Joined::Landed(landed)) => Some(Flown::loaded(landed)),
+                Ok(Joined::Abandoned) => None,
+                Ok(Joined::Alone) => Some(fly_alone(engine, &plans[index], Single(&mut loader)).await),
+                Err(error) => Some(Flown::loaded(Err(error))),
+            };
         }
     }
     flown.into_iter().flatten().collect()
@@ -58,24 +69,15 @@ impl<V: Clone + Send + Sync + 'static> Led<'_, V> {
         Loading { engine, plan: self.plan, lead: &self.lead }
     }
 
+    fn late(self) -> (usize, Flown<V>) {
+        let flown = Flown::loaded(Err(self.plan.timed_out()));
+        self.land(flown)
+    }
+
     fn land(self, flown: Flown<V>) -> (usize, Flown<V>) {
         land(self.lead, self.plan, &flown);
         (self.index, flown)
     }
-}
-
-async fn wait_for<V: Clone>(plans: &[Plan], waits: Vec<(usize, Wait<V>)>) -> Vec<(usize, Option<Flown<V>>)> {
-    let mut arrived = Vec::new();
-    for (index, wait) in waits {
-        arrived.push((
-            index,
-            match join(&plans[index], wait).await {
-                Ok(landed) => landed.map(Flown::loaded),
-                Err(error) => Some(Flown::loaded(Err(error))),
-            },
-        ));
-    }
-    arrived
 }
 
 async fn fly_led<V, L>(engine: &Engine<V>, leads: Vec<Led<'_, V>>, loader: &mut L) -> Vec<(usize, Flown<V>)>
@@ -100,6 +102,8 @@ where
         match approach {
             Err(error) => landed.push(led.land(Flown::loaded(Err(error)))),
             Ok(Approach::Found(value)) => landed.push(led.land(Flown::found(value, Source::Far))),
+            Ok(Approach::Late) => landed.push(led.late()),
+            Ok(Approach::Spare(value)) => landed.push(led.land(Flown::left_with(value))),
             Ok(Approach::Leased) => elsewhere.push(led),
             Ok(Approach::Load { right, spare }) => match led.loading(engine).serve_at_once(spare.or(near_spare)) {
                 Ok(value) => landed.push(led.land(Flown::loaded(Ok(Some(value))))),
@@ -131,7 +135,7 @@ async fn approach_all<V: Clone + Send + Sync + 'static>(
         return missing.iter().map(|_| Ok(nothing())).collect();
     }
     let asked = first.loading(engine).now();
-    let call = Call::new(Operation::GetMany, first.plan.timeout);
+    let call = Call::new(Operation::GetMany, first.plan.store_timeout());
     let found = far.store.get(call, &keys, Loading::want(far)).await;
     engine.loads.outage.observe(&found);
     match first.loading(engine).forgive(found) {
@@ -152,7 +156,7 @@ async fn approach_all<V: Clone + Send + Sync + 'static>(
 /// Calls the loader once for all that is `absent`, and keeps what it answers.
 async fn load_all<V, L>(
     engine: &Engine<V>,
-    absent: Vec<(Led<'_, V>, Right, Option<V>)>,
+    absent: Vec<(Led<'_, V>, Right, Option<Spare<V>>)>,
     loader: &mut L,
 ) -> Vec<(usize, Flown<V>)>
 where
@@ -161,8 +165,8 @@ where
 {
     let (mut leads, mut keepers, mut spares) = (Vec::new(), Vec::new(), Vec::new());
     for (led, right, spare) in absent {
+        keepers.push(Keeper::of(right, led.lead.given_up()));
         leads.push(led);
-        keepers.push(Keeper::of(right));
         spares.push(spare);
     }
     let started = leads[0].plan.policy.refreshes_early().then(|| engine.clock.precise());
@@ -188,7 +192,7 @@ where
             match answered {
                 Ok(Some(value)) => loading.keep(right, value, led.plan.ttl, cost).await,
                 Ok(None) => loading.keep_negative(right).await,
-                Err(error) => loading.fall_back(spare, error),
+                Err(error) => loading.fall_back(spare.as_ref(), error),
             }
         }
     });

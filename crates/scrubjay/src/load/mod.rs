@@ -1,11 +1,13 @@
 //! One load per key: what stands behind `get_or_load`, `get_or_load_many` and `#[cached]`.
 //!
 //! From the outside in: `loader` is the function that a caller gives, `outcome` what it may answer, `plan` what a call wants;
-//! `conduct` says who loads, `loading` is the story of one load, `many` that of a batch; `flights` keeps the loads of this
+//! `conduct` says who loads, `loading` is the story of one load, `approach` how it gets the right to, `many` the story of a batch; `flights` keeps the loads of this
 //! process together and fences them off from writes, `lease` and `upkeep` do so across processes; `ancestry` finds loads that
-//! wait for themselves, `early` says when to load what is still fresh; `outage`, `back_off` and `negatives` remember what not to try.
+//! wait for themselves, `early` says when to load what is still fresh; `spare` is what may be served meanwhile; `outage`, `back_off` and
+//! `negatives` remember what not to try.
 
 mod ancestry;
+mod approach;
 mod back_off;
 mod conduct;
 mod early;
@@ -18,6 +20,7 @@ mod negatives;
 mod outage;
 mod outcome;
 mod plan;
+mod spare;
 mod sync;
 mod together;
 mod upkeep;
@@ -25,13 +28,13 @@ mod upkeep;
 use std::sync::{Arc, OnceLock};
 
 pub(crate) use self::{
+    approach::Pauses,
     back_off::BackOffs,
     conduct::{Flown, fly},
     early::is_due,
     flights::Flights,
-    lease::{Claimed, Lease},
+    lease::{Claimed, Lease, Terms},
     loader::{BatchBlocking, PlainBlocking, ToldBlocking},
-    loading::Pauses,
     many::fly_many,
     negatives::Negatives,
     outage::Outage,

@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(super) ancestors: Vec<FlightId>,
     /// When the caller stops waiting.
     pub(super) deadline: Option<Instant>,
+    /// When the caller loads for itself instead of waiting for somebody who may need the very thread that it keeps.
+    pub(super) alone_from: Option<Instant>,
 }
 
 /// Whether a load looks before it loads.
@@ -57,6 +59,7 @@ impl Plan {
             refreshes: false,
             ancestors: Vec::new(),
             deadline,
+            alone_from: None,
         }
     }
 
@@ -67,6 +70,22 @@ impl Plan {
     /// The same plan, with what a call chose.
     pub(crate) fn choosing(self, reading: Reading, writing: Writing, refreshes: bool) -> Self {
         Self { reading, writing, refreshes, ..self }
+    }
+
+    /// The same plan, of a caller that keeps a thread of a runtime from running others.
+    pub(crate) fn keeping_a_thread(self) -> Self {
+        Self { alone_from: clock::now().checked_add(self.timeout), ..self }
+    }
+
+    /// Whether the caller has waited long enough for somebody who may need its thread.
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone_from.is_some_and(|moment| moment <= clock::now())
+    }
+
+    /// How long a call to the store may take: half of the time that is left, so that the other half is the loader's.
+    pub(super) fn store_timeout(&self) -> Duration {
+        let half = |deadline: Instant| deadline.saturating_duration_since(clock::now()) / 2;
+        self.deadline.map_or(self.timeout, |deadline| self.timeout.min(half(deadline)))
     }
 
     /// Whether the caller's time is up.

@@ -64,7 +64,7 @@ pub(crate) struct Keep<'c> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Standing<V> {
     Fresh { value: V, ttl: Option<Duration>, cost: Duration },
-    Stale(V),
+    Stale { value: V, left: Duration },
     Absent,
 }
 
@@ -288,7 +288,10 @@ impl<V: Clone + Send + Sync + 'static> Memory<V> {
             Freshness::Fresh { cost } => {
                 Standing::Fresh { value: entry.value.clone(), ttl: self.remaining(entry), cost }
             }
-            Freshness::Stale => Standing::Stale(entry.value.clone()),
+            Freshness::Stale { kept_until } => {
+                let left = self.0.clock.precise().until(kept_until);
+                Standing::Stale { value: entry.value.clone(), left }
+            }
             Freshness::Gone => Standing::Absent,
         });
         found.unwrap_or(Standing::Absent)

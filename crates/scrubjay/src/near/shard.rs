@@ -58,7 +58,7 @@ pub(super) enum Freshness {
     /// It is live; its load took so long, if anybody measured.
     Fresh { cost: Duration },
     /// Its deadline has passed, and it is kept for those who would rather have that than nothing.
-    Stale,
+    Stale { kept_until: Moment },
     /// It is not there any more, though it is still held.
     Gone,
 }
@@ -157,11 +157,9 @@ impl<V> Shard<V> {
     pub(super) fn freshness(&self, slot: u32, entry: &Entry<V>, now: impl Fn() -> Moment) -> Freshness {
         match self.why_dead(entry, &now) {
             None => Freshness::Fresh { cost: self.notes.read(slot).map_or(Duration::ZERO, |note| note.cost) },
-            Some(Cause::Expired)
-                if self.notes.kept_until(slot, entry.deadline) > now()
-                    && !self.cleared.covers(entry.key.qualified(), entry.version) =>
-            {
-                Freshness::Stale
+            Some(Cause::Expired) if !self.cleared.covers(entry.key.qualified(), entry.version) => {
+                let kept_until = self.notes.kept_until(slot, entry.deadline);
+                if kept_until > now() { Freshness::Stale { kept_until } } else { Freshness::Gone }
             }
             Some(_) => Freshness::Gone,
         }

@@ -42,7 +42,7 @@ fn arrive(flights: &Arc<Flights<u32>>, mut lead: impl FnMut(Lead<u32>) -> Option
             Boarding::Wait(wait) => match block_on(wait) {
                 Arrival::Landed(landed) => return landed.unwrap().unwrap(),
                 Arrival::Abandoned => {}
-                Arrival::Stale(_) => unreachable!("nobody offers one"),
+                Arrival::Spare(_) => unreachable!("nobody offers one"),
             },
         }
     }
@@ -114,9 +114,11 @@ fn what_a_void_flight_brings_is_not_kept() {
             let (flights, memory, origin) = (Arc::clone(&flights), memory.clone(), Arc::clone(&origin));
             Box::new(move || {
                 arrive(&flights, |lead| {
+                    let since = memory.clock().precise();
                     let version = u32::try_from(origin.load(Ordering::SeqCst)).unwrap();
                     thread::yield_now();
-                    let keep = Keep { ttl: None, grace: Duration::ZERO, cost: Duration::ZERO, void: lead.void() };
+                    let keep =
+                        Keep { ttl: None, grace: Duration::ZERO, cost: Duration::ZERO, since, void: lead.void() };
                     memory.keep(KEY, version, &keep);
                     lead.land(&Ok(Some(version)));
                     Some(version)
