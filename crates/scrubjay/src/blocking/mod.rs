@@ -56,12 +56,6 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         Self(cache)
     }
 
-    /// The verbs of an async cache, without async.
-    #[cfg(feature = "macros")]
-    pub(crate) fn of(cache: &crate::Cache<V>) -> With<'_, V> {
-        With { engine: cache.engine(), options: Options::default(), loading: Choices::default() }
-    }
-
     /// The same cache with async.
     #[must_use]
     pub fn asynchronous(&self) -> crate::Cache<V> {
@@ -111,6 +105,12 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 }
 
 impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
+    /// The verbs of an async cache, without async.
+    #[cfg(feature = "macros")]
+    pub(crate) fn of(engine: &'a Engine<V>, options: Options<'a>) -> Self {
+        Self { engine, options, loading: Choices::default() }
+    }
+
     /// Uses `namespace` instead of the cache's; the empty one is none.
     pub fn namespace(mut self, namespace: &'a str) -> Self {
         self.options.namespace = Some(namespace);
@@ -159,7 +159,7 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     }
 
     #[inline]
-    fn run<C: Command<V>>(self, mut command: C) -> Result<C::Output> {
+    pub(crate) fn run<C: Command<V>>(self, mut command: C) -> Result<C::Output> {
         let Self { engine, options, .. } = self;
         let mut observation = None;
         if let Some(answer) = engine.try_near(&mut command, &options, &mut observation).transpose() {
@@ -257,7 +257,7 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     /// The loader must not run inside a runtime, where it could not start one itself: the sockets and timers that a load needs
     /// are the helper's.
     #[inline]
-    fn load<C: Command<V>>(self, mut command: C, timed: bool) -> Result<C::Output> {
+    pub(crate) fn load<C: Command<V>>(self, mut command: C, timed: bool) -> Result<C::Output> {
         let Self { engine, options, .. } = self;
         let mut observation = None;
         if let Some(answer) = engine.try_near(&mut command, &options, &mut observation).transpose() {

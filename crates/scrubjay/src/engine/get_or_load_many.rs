@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Choices, Command, Engine, Expiring, Options, Request, Source, command::several_keys};
 use crate::{
     Key, Operation, Policy, Result,
-    load::{BatchLoader, Plan, Reading, fly_many},
+    load::{BatchLoader, Plan, Reading, Writing, fly_many},
     plugin::Reads,
 };
 
@@ -40,6 +40,21 @@ impl<'a, V: Clone + Send + Sync + 'static, L: BatchLoader<V>> Request<'a, V, Get
     /// Loads as `policy` says, where it says something; the cache's policy decides the rest.
     pub fn policy(self, policy: &'a Policy) -> Self {
         self.map(|command| command.choices.policy = Some(policy))
+    }
+
+    /// Loads all keys, even those that have a value, from a beginning after this call, and keeps what it loads.
+    pub fn force_refresh(self) -> Self {
+        self.map(|command| command.choices.reading = Reading::Nowhere)
+    }
+
+    /// Does not look into the cache, but takes part in loads of the keys that are under way.
+    pub fn skip_read(self) -> Self {
+        self.map(|command| command.choices.reading = Reading::Flights)
+    }
+
+    /// Does not keep what it loads.
+    pub fn skip_write(self) -> Self {
+        self.map(|command| command.choices.writing = Writing::Forget)
     }
 }
 

@@ -31,7 +31,11 @@ enum State<'a, C, T> {
 
 impl<'a, V, C: Command<V>> Request<'a, V, C> {
     pub(crate) fn new(engine: &'a Engine<V>, command: C) -> Self {
-        Self { engine, state: State::Ready { command, options: Options::default() } }
+        Self::with(engine, command, Options::default())
+    }
+
+    pub(crate) fn with(engine: &'a Engine<V>, command: C, options: Options<'a>) -> Self {
+        Self { engine, state: State::Ready { command, options } }
     }
 
     /// Uses `namespace` instead of the cache's; the empty one is none.

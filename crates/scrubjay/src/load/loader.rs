@@ -161,8 +161,8 @@ pub trait BatchLoader<V>: Send {
     /// Whether it keeps its thread until it is done.
     const BLOCKS: bool;
 
-    /// Calls the function.
-    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send;
+    /// Calls the function; a key that its answer lacks has no value.
+    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, Outcome<V>>>> + Send;
 }
 
 /// A function that answers the values of the keys it is given: `|keys| async { Ok(values) }`.
@@ -178,9 +178,9 @@ where
 {
     const BLOCKS: bool = false;
 
-    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send {
+    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, Outcome<V>>>> + Send {
         let loading = (self.0)(keys);
-        async { loading.await.map_err(Error::load) }
+        async { all_stored(loading.await) }
     }
 }
 
@@ -196,8 +196,8 @@ where
 {
     const BLOCKS: bool = true;
 
-    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send {
-        future::ready((self.0)(keys).map_err(Error::load))
+    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, Outcome<V>>>> + Send {
+        future::ready(all_stored((self.0)(keys)))
     }
 }
 
@@ -210,7 +210,7 @@ impl<V: Send + 'static, L: BatchLoader<V>> Loader<V> for Single<'_, L> {
 
     async fn load(self, key: &str, _: Option<V>) -> Result<Outcome<V>> {
         let mut values = self.0.load(vec![key.to_owned()]).await?;
-        Ok(values.remove(key).map_or(Outcome::NotFound, Outcome::Store))
+        Ok(values.remove(key).unwrap_or(Outcome::NotFound))
     }
 
     fn output(value: Option<V>) -> Result<Option<V>> {
@@ -220,6 +220,11 @@ impl<V: Send + 'static, L: BatchLoader<V>> Loader<V> for Single<'_, L> {
 
 fn stored<V, E: Into<Cause>>(result: Result<V, E>) -> Result<Outcome<V>> {
     result.map(Outcome::Store).map_err(Error::load)
+}
+
+fn all_stored<V, E: Into<Cause>>(result: Result<HashMap<String, V>, E>) -> Result<HashMap<String, Outcome<V>>> {
+    let values = result.map_err(Error::load)?;
+    Ok(values.into_iter().map(|(key, value)| (key, Outcome::Store(value))).collect())
 }
 
 fn expect<V>(value: Option<V>) -> Result<V> {

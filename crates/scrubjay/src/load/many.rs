@@ -7,7 +7,7 @@
 use std::{pin::pin, time::Duration};
 
 use super::{
-    BatchLoader, Plan, ancestry,
+    BatchLoader, Outcome, Plan, Reading, ancestry,
     conduct::{Flown, join, land},
     flights::{Boarding, FlightId, Lead, Wait},
     loader::Single,
@@ -27,6 +27,9 @@ where
     V: Clone + Send + Sync + 'static,
     L: BatchLoader<V>,
 {
+    for plan in plans.iter().filter(|plan| plan.reading == Reading::Nowhere) {
+        engine.loads.flights.void(engine.near_key(plan.qualified()).pair());
+    }
     let mut flown: Vec<Option<Flown<V>>> = plans.iter().map(|_| None).collect();
     while flown.iter().any(Option::is_none) {
         let (mut leads, mut waits) = (Vec::new(), Vec::new());
@@ -180,16 +183,12 @@ where
     let mut answer = answer;
     let results = leads.iter().zip(rights).zip(spares).map(|((led, right), spare)| {
         let answered = match &mut answer {
-            Ok(values) => Ok(values.remove(&led.plan.key)),
+            Ok(outcomes) => Ok(outcomes.remove(&led.plan.key).unwrap_or(Outcome::NotFound)),
             Err(error) => Err(error.clone()),
         };
         async move {
             let loading = led.loading(engine);
-            match answered {
-                Ok(Some(value)) => loading.keep(right, value, led.plan.ttl, cost).await,
-                Ok(None) => loading.keep_negative(right).await,
-                Err(error) => loading.fall_back(spare, error),
-            }
+            loading.end(right, spare, answered, cost).await
         }
     });
     let results = all(results).await;

@@ -36,6 +36,7 @@ pub(crate) use self::{
     negatives::Negatives,
     outage::Outage,
     plan::{Plan, Reading, Writing},
+    together::all,
 };
 pub use self::{
     loader::{Batch, BatchLoader, Loader, Plain, Spawned, Told},
