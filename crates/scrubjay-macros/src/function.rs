@@ -115,6 +115,11 @@ impl Function {
         signature
     }
 
+    /// What it returns, out of its `Result`.
+    pub(crate) fn inner(&self) -> &Type {
+        if self.returns_result() { first_argument(&self.returns).unwrap_or(&self.returns) } else { &self.returns }
+    }
+
     /// The names of its type and const parameters.
     pub(crate) fn parameters(&self) -> Vec<&Ident> {
         let parameters = self.item.sig.generics.params.iter();
@@ -138,15 +143,31 @@ fn shape(returns: &Type, none: Option<Absence>) -> Shape {
     if peels && is(returns, |name| name == "Option") { Shape::Maybe } else { Shape::Plain }
 }
 
-fn is(a_type: &Type, named: impl Fn(&str) -> bool) -> bool {
+/// Whether a type is a path whose last name is `named`.
+pub(crate) fn is(a_type: &Type, named: impl Fn(&str) -> bool) -> bool {
     let Type::Path(path) = a_type else { return false };
     path.path.segments.last().is_some_and(|segment| named(&segment.ident.to_string()))
 }
 
 fn first_argument(a_type: &Type) -> Option<&Type> {
-    let Type::Path(path) = a_type else { return None };
-    let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else { return None };
-    arguments.args.iter().find_map(|argument| match argument {
+    arguments(a_type).next()
+}
+
+/// The entries' type of a map of ids to entries; none of a type that is not written as one.
+pub(crate) fn entry_argument(a_type: &Type) -> Option<&Type> {
+    arguments(a_type).nth(1)
+}
+
+fn arguments(a_type: &Type) -> impl Iterator<Item = &Type> {
+    let last = match a_type {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    };
+    let arguments = last.and_then(|segment| match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => Some(&arguments.args),
+        _ => None,
+    });
+    arguments.into_iter().flatten().filter_map(|argument| match argument {
         GenericArgument::Type(inner) => Some(inner),
         _ => None,
     })

@@ -1,8 +1,10 @@
 //! The attributes of [scrubjay](https://docs.rs/scrubjay), which re-exports them: use them from there.
 //!
-//! `options` reads what an attribute says, `function` what it stands on, `expand` writes the code: a call of scrubjay's hidden
-//! module, and the companions; `many` does so for functions of many.
+//! `options` reads what an attribute says, `function` what it stands on. `expand` writes the code: the function, which becomes a
+//! `call` of scrubjay's hidden module, and its `companions`; `many` is what is different of a function of many.
 
+mod call;
+mod companions;
 mod duration;
 mod expand;
 mod function;

@@ -1,47 +1,54 @@
-//! From a function of many and options to code: `async fn users(ids: &[u64]) -> Result<HashMap<u64, User>, E>`.
+//! What is different of a function of many: `async fn users(ids: &[u64]) -> Result<HashMap<u64, User>, E>`.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::{Error, FnArg, Ident, ItemFn, Result, Type};
+use quote::{ToTokens as _, format_ident, quote};
+use syn::{Error, FnArg, Ident, ItemFn, Pat, Result, Type};
 
 use crate::{
-    expand::{Expansion, Many},
-    function::Function,
-    options::{Absence, Key, Lifetime, Options, Switch},
+    expand::Expansion,
+    function::{Function, entry_argument, is},
+    options::{Absence, Key, Options},
 };
+
+/// What a function of many is asked for.
+pub(crate) struct Many {
+    /// The argument that holds them.
+    pub(crate) ids: Ident,
+    /// One of them, in a key.
+    pub(crate) id: Ident,
+    /// Whether `None`s in the map are no values.
+    pub(crate) entries: Entries,
+}
+
+/// What of a map's entries is the value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entries {
+    Values,
+    Maybes,
+}
 
 /// The code that `#[cached_many]` stands for.
 pub(crate) fn cached_many(options: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let options: Options = syn::parse2(options)?;
     let item: ItemFn = syn::parse2(item)?;
-    refuse(&options, &item)?;
+    // The map itself is always there.
     let function = Function::new(item, Some(Absence::Value))?;
     let ids = ids(&options, &function)?;
     let id = match &options.key {
         Key::Format(format) => named_in(&format.value(), &function).unwrap_or_else(|| format_ident!("__id")),
         _ => format_ident!("__id"),
     };
-    let expansion = Expansion { function, options, many: Some(Many { ids, id }) };
+    let holds_options = entry_argument(function.inner()).is_some_and(|entry| is(entry, |name| name == "Option"));
+    if options.none == Some(Absence::Value) && !holds_options {
+        return Err(Error::new_spanned(
+            &function.returns,
+            "`none = \"value\"` is about maps of Options: an id that is not in the map has no value that could be kept",
+        ));
+    }
+    let entries = if holds_options && options.none != Some(Absence::Value) { Entries::Maybes } else { Entries::Values };
+    let expansion = Expansion { function, options, many: Some(Many { ids, id, entries }) };
     expansion.check()?;
     Ok(expansion.code())
-}
-
-/// Refuses what is about one value.
-fn refuse(options: &Options, item: &ItemFn) -> Result<()> {
-    let name = &item.sig.ident;
-    let refused = [
-        ("ttl = |value| …", matches!(options.ttl, Some(Lifetime::OfValue(_)))),
-        ("unless", options.unless.is_some()),
-        ("when", options.when.is_some()),
-        ("if_absent", options.if_absent == Switch::On),
-        ("refresh", options.refresh.is_some()),
-        ("none", options.none.is_some()),
-        ("single_flight", options.single_flight.is_some()),
-    ];
-    match refused.iter().find(|(_, is_given)| *is_given) {
-        Some((option, _)) => Err(Error::new(name.span(), format!("`{option}` is an option of `#[cached]` alone"))),
-        None => Ok(()),
-    }
 }
 
 /// The argument that holds the ids: the one that `keys` names, or the only one.
@@ -72,107 +79,97 @@ fn named_in(format: &str, function: &Function) -> Option<Ident> {
 }
 
 impl Expansion {
-    /// `__call`, and what it borrows from.
-    fn prelude_of_many(&self) -> TokenStream {
-        let Some(Many { ids, id }) = &self.many else { return quote!() };
-        let (map, name) = (self.function.value(), self.function.item.sig.ident.to_string());
-        let ((policy, chosen), (owner, namespace)) = (self.policy(), self.namespace());
-        let (cache, key, ttl) = (self.cache(), self.key(), self.ttl());
-        quote! {
-            #policy
-            #owner
-            #cache
-            let __ids = #ids
-                .iter()
-                .map(|#id| (#key).map(|__key| (__key, ::core::clone::Clone::clone(#id))))
-                .collect::<::scrubjay::Result<::std::vec::Vec<_>>>();
-            let __call = ::scrubjay::__cached::BatchCall::<#map> {
-                function: ::core::concat!(::core::module_path!(), "::", #name),
-                cache: __cache,
-                ids: __ids,
-                namespace: #namespace,
-                ttl: #ttl,
-                policy: #chosen,
-            };
+    /// How the map is taken apart.
+    pub(crate) fn batch(&self, many: &Many) -> TokenStream {
+        let map = self.function.value();
+        match many.entries {
+            Entries::Values => quote!(::scrubjay::__cached::Values<#map>),
+            Entries::Maybes => quote!(::scrubjay::__cached::Maybes<#map>),
         }
     }
 
-    /// The body of the function: asks the cache, and calls what the user wrote with what is missing.
-    pub(crate) fn loading_many(&self) -> TokenStream {
-        let Some(Many { ids, .. }) = &self.many else { return quote!() };
-        let function = &self.function;
-        let prelude = self.prelude_of_many();
-        let (answer, map, path, uncached) = (function.answer(), function.value(), self.path(), self.name("uncached"));
-        let (parameters, sharing) = (function.parameters(), self.sharing());
-        let missing = if self.borrows(ids) { quote!(&__missing) } else { quote!(__missing) };
-        let arguments =
-            function.arguments.iter().map(|argument| if argument == ids { missing.clone() } else { quote!(#argument) });
-        let others: Vec<&Ident> = function.arguments.iter().filter(|argument| *argument != ids).collect();
-        let (this, owned) = match function.receiver {
-            Some(span) => {
-                let this = Ident::new("self", span);
-                (Some(quote!(__this,)), Some(quote!(let __this = ::core::clone::Clone::clone(&#this);)))
-            }
-            None => (None, None),
+    /// `__ids` and `__call`, and what it borrows from.
+    pub(crate) fn prelude_of_many(&self, Many { ids, id, .. }: &Many, reading: &TokenStream) -> TokenStream {
+        let key = self.key();
+        let keys = quote! {
+            #ids.iter()
+                .map(|#id| (#key).map(::scrubjay::__cached::Text::into_string))
+                .collect::<::scrubjay::Result<::std::vec::Vec<::std::string::String>>>()
         };
-        let call = quote!(#path #uncached::<#(#parameters),*>(#this #(#arguments),*));
-        let (load, types, running, wait) = if function.is_async() {
-            (quote!(load_many), quote!(#answer, _, _, _), quote!(async move { #call.await }), quote!(.await))
+        let prelude = self.prelude_with(&keys, reading);
+        quote! {
+            let __ids = #ids.to_vec();
+            #prelude
+        }
+    }
+
+    /// The body of a function that asks the cache, and calls what the user wrote with what is missing.
+    pub(crate) fn loading_many(&self, many: &Many, reading: &TokenStream) -> TokenStream {
+        let (prelude, answer, batch, sharing, keep) = (
+            self.prelude_of_many(many, reading),
+            self.function.answer(),
+            self.batch(many),
+            self.sharing(),
+            self.keep(),
+        );
+        let run = self.run_many(many);
+        let (load, wait) = if self.function.is_async() {
+            (quote!(load_many), quote!(.await))
         } else {
-            (quote!(load_many_blocking), quote!(#answer, _, _), call, quote!())
+            (quote!(load_many_blocking), quote!())
         };
         quote! {
             #prelude
-            ::scrubjay::__cached::#load::<#types>(
-                __call,
-                || #ids.to_vec(),
-                |__missing: ::std::vec::Vec<<#map as ::scrubjay::__cached::Batch>::Id>| {
-                    #owned
-                    #(let #others = ::core::clone::Clone::clone(&#others);)*
-                    #running
-                },
-                #sharing,
-            )#wait
+            ::scrubjay::__cached::#load::<#answer, #batch, _, _, _, _>(__call, __ids, #run, #keep, #sharing) #wait
         }
     }
 
-    /// What stands beside a function of many.
-    pub(crate) fn companions_of_many(&self) -> TokenStream {
-        let function = &self.function;
-        let (visibility, value, prelude) = (&function.item.vis, self.value(), self.prelude_of_many());
-        let (wait, purge, clear) = if function.is_async() {
-            (quote!(.await), quote!(purge), quote!(clear))
-        } else {
-            (quote!(), quote!(purge_blocking), quote!(clear_blocking))
-        };
-        let purge_signature = function.signature(&self.name("purge"), &quote!(::scrubjay::Result<usize>));
-        let mut clear_signature = function.signature(&self.name("clear"), &quote!(::scrubjay::Result<()>));
-        if !self.needs_arguments_to_clear() {
-            let receiver = |input: &FnArg| matches!(input, FnArg::Receiver(_));
-            clear_signature.inputs = clear_signature.inputs.into_iter().filter(receiver).collect();
+    /// A closure that runs the function with some ids.
+    fn run_many(&self, many: &Many) -> TokenStream {
+        let (function, batch) = (&self.function, self.batch(many));
+        let borrows = matches!(self.type_of(&many.ids), Some(Type::Reference(_)));
+        let others: Vec<&Ident> = function.arguments.iter().filter(|argument| **argument != many.ids).collect();
+        // The function may be called more than once, so that its other arguments must be cloned.
+        let this = function.receiver.map(|span| Ident::new("self", span));
+        let closure = quote!(|__missing: ::std::vec::Vec<<#batch as ::scrubjay::__cached::Batch>::Id>|);
+        if self.stands_alone() {
+            let (ids, of, block) = (&many.ids, self.type_of(&many.ids), &function.item.block);
+            let missing = if borrows { quote!(&__missing) } else { quote!(__missing) };
+            let block = quote!({
+                #[allow(unused_mut)]
+                let mut #ids: #of = #missing;
+                #block
+            });
+            let run = self.run_block(&block, &quote!());
+            return quote!(#closure {
+                #(#[allow(unused_mut)] let mut #others = ::core::clone::Clone::clone(&#others);)*
+                #run
+            });
         }
-        let (cache, (owner, namespace)) = (self.cache(), self.namespace());
-        quote! {
-            /// Removes what is kept under these; says how many there were.
-            #[allow(dead_code, unused_variables, clippy::all, clippy::pedantic)]
-            #visibility #purge_signature { #prelude __call.#purge() #wait }
+        let (path, uncached, parameters) = (self.path(), self.name("uncached"), function.parameters());
+        let arguments = function.arguments.iter().map(|argument| match (*argument == many.ids, borrows) {
+            (true, true) => quote!(&__missing),
+            (true, false) => quote!(__missing),
+            (false, _) => argument.to_token_stream(),
+        });
+        let own_this = this.as_ref().map(|this| quote!(let __this = ::core::clone::Clone::clone(&#this);));
+        let this = this.map(|_| quote!(__this,));
+        let call = quote!(#path #uncached::<#(#parameters),*>(#this #(#arguments),*));
+        let running =
+            if function.is_async() { quote!(async move { #call.await }) } else { quote!(::core::future::ready(#call)) };
+        quote!(#closure {
+            #own_this
+            #(let #others = ::core::clone::Clone::clone(&#others);)*
+            #running
+        })
+    }
 
-            /// Removes everything in the namespace: this function's alone, if `namespace` is its own.
-            #[allow(dead_code, unused_variables, clippy::all, clippy::pedantic)]
-            #visibility #clear_signature {
-                #owner
-                #cache
-                ::scrubjay::__cached::#clear::<#value>(__cache, #namespace) #wait
+    fn type_of(&self, argument: &Ident) -> Option<&Type> {
+        self.function.item.sig.inputs.iter().find_map(|input| match input {
+            FnArg::Typed(typed) if matches!(&*typed.pat, Pat::Ident(name) if name.ident == *argument) => {
+                Some(&*typed.ty)
             }
-        }
-    }
-
-    /// Whether the argument that holds the ids is a reference.
-    fn borrows(&self, ids: &Ident) -> bool {
-        let is_ids = |pattern: &syn::Pat| matches!(pattern, syn::Pat::Ident(name) if name.ident == *ids);
-        self.function.item.sig.inputs.iter().any(|input| match input {
-            FnArg::Typed(argument) => is_ids(&argument.pat) && matches!(*argument.ty, Type::Reference(_)),
-            FnArg::Receiver(_) => false,
+            _ => None,
         })
     }
 }

@@ -86,6 +86,8 @@ pub(crate) enum Companions {
     #[default]
     Named,
     Renamed(Ident),
+    /// Functions beside it, in its impl.
+    Beside,
     None,
 }
 
@@ -153,8 +155,12 @@ impl Options {
             }
             "errors" => self.errors = choose(&input.parse()?, &[("each", Errors::Each)])?,
             "companions" => {
-                let name: Ident = input.parse()?;
-                self.companions = if name == "none" { Companions::None } else { Companions::Renamed(name) };
+                let name = Ident::parse_any(input)?;
+                self.companions = match name.to_string().as_str() {
+                    "none" => Companions::None,
+                    "Self" => Companions::Beside,
+                    _ => Companions::Renamed(name),
+                };
             }
             _ => self.take_expression(&text, input.parse()?)?,
         }

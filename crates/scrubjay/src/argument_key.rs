@@ -2,14 +2,22 @@
 //!
 //! The text is what serde tells of the arguments, with the type of every number and the name of every struct and variant, so
 //! that `f(1)` is not `f("1")`. Two ways of telling the same value agree: maps are sorted. It depends on nothing else, so it is
-//! the same in every process and build. All is written into the key itself; only a map needs memory of its own.
+//! the same in every process and build. All is written into the key itself, in memory that the thread's last key
+//! left; only a map needs memory of its own.
 //!
 //! ```text
 //! 42u64  -1i8  1.5f64  true  'c'  "text with \" and \\"  b"00ff"  ()  None  Some(1u8)
-//! [1u8,2u8]  (1u8,"a")  {"key"=>1u8}  Name  Name(1u8)  Name{field:1u8}  Enum::Variant(1u8)
+//! [1u8,2u8]  (1u8,"a",)  {"key"=>1u8}  {1u8,2u8} (a set)  Name  Name(1u8)  Name{field:1u8}  Enum::Variant(1u8)
 //! ```
 
-use std::fmt::{self, Write as _};
+use std::{
+    any::type_name,
+    cell::Cell,
+    collections::HashSet,
+    fmt::{self, Write as _},
+    mem,
+    ops::Deref,
+};
 
 use serde::ser::{self, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -32,41 +40,113 @@ const LONGEST: usize = 200;
 /// How much of a key is shown before the hash, in bytes.
 const SHOWN: usize = 120;
 
+/// A key's text. The next key of the same thread is written into its memory.
+#[derive(Debug)]
+pub struct Text(String);
+
+thread_local! {
+    static SPARE: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// More memory than this is not held for the next key, in bytes.
+const SPARED: usize = 1_024;
+
+impl Text {
+    #[inline]
+    fn new() -> Self {
+        let mut text = SPARE.try_with(Cell::take).unwrap_or_default();
+        text.clear();
+        Self(text)
+    }
+
+    /// A key as the attribute formats it.
+    #[must_use]
+    pub fn formatted(format: fmt::Arguments<'_>) -> Self {
+        let mut text = Self::new();
+        // An argument that fails to print itself ends the key, as it ends what `format!` makes in a panic.
+        let _ = text.0.write_fmt(format);
+        text
+    }
+
+    /// The text alone.
+    #[must_use]
+    pub fn into_string(mut self) -> String {
+        mem::take(&mut self.0)
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    #[inline]
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for Text {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0.capacity() <= SPARED {
+            let text = mem::take(&mut self.0);
+            let _ = SPARE.try_with(|spare| spare.set(text));
+        }
+    }
+}
+
 /// A key under construction.
 #[derive(Debug)]
 pub struct ArgumentKey {
-    text: String,
+    text: Text,
     function: usize,
-    arguments: usize,
     failure: Option<Error>,
 }
 
 impl ArgumentKey {
-    /// The key of a call of `function` in `path`, its module or type.
+    /// The key of a call of a function, whose name with its path these parts are.
     #[must_use]
     #[inline]
-    pub fn new(path: &str, function: &str) -> Self {
-        let mut text = String::with_capacity(path.len() + function.len() + 43);
-        text.push_str(path);
-        text.push_str("::");
-        text.push_str(function);
+    pub fn new(function: &[&str]) -> Self {
+        let mut text = Text::new();
+        for part in function {
+            text.0.push_str(part);
+        }
         let function = text.len();
-        text.push('(');
-        Self { text, function, arguments: 0, failure: None }
+        text.0.push('(');
+        Self { text, function, failure: None }
     }
 
     /// Adds an argument.
-    #[must_use]
     #[inline]
-    pub fn argument<T: Serialize + ?Sized>(mut self, name: &str, argument: &T) -> Self {
-        if self.arguments > 0 {
-            self.text.push(',');
-        }
-        self.arguments += 1;
-        if let Err(error) = argument.serialize(Encoder(&mut self.text)) {
+    pub fn argument<T: Serialize + ?Sized>(&mut self, name: &str, argument: &T) {
+        self.separate();
+        if let Err(error) = argument.serialize(Encoder(&mut self.text.0)) {
             self.fail(name, &error.0);
         }
-        self
+    }
+
+    /// Adds a set, whose elements come in any order.
+    fn set(&mut self, name: &str, elements: impl Iterator<Item = impl Serialize>) {
+        self.separate();
+        let mut sorted = Sorted::open(&mut self.text.0);
+        let told = elements.map(|element| sorted.entry(&element)).collect::<Written>();
+        sorted.close();
+        if let Err(error) = told {
+            self.fail(name, &error.0);
+        }
+    }
+
+    #[inline]
+    fn separate(&mut self) {
+        if self.text.len() > self.function + 1 {
+            self.text.0.push(',');
+        }
     }
 
     /// The key.
@@ -74,16 +154,17 @@ impl ArgumentKey {
     /// # Errors
     /// [`ErrorKind::InvalidKey`], naming an argument that failed to serialize itself.
     #[inline]
-    pub fn finish(mut self, style: Style) -> Result<String> {
+    pub fn finish(mut self, style: Style) -> Result<Text> {
         if let Some(error) = self.failure {
             return Err(error);
         }
-        self.text.push(')');
+        self.text.0.push(')');
         match style {
-            Style::Short if self.text.len() > LONGEST => Ok(shortened(self.text, SHOWN)),
-            Style::Hashed => Ok(shortened(self.text, self.function)),
-            Style::Short | Style::Readable => Ok(self.text),
+            Style::Short if self.text.len() > LONGEST => shorten(&mut self.text.0, SHOWN),
+            Style::Hashed => shorten(&mut self.text.0, self.function),
+            Style::Short | Style::Readable => {}
         }
+        Ok(self.text)
     }
 
     #[cold]
@@ -96,15 +177,72 @@ impl ArgumentKey {
     }
 }
 
-/// At most `shown` bytes of `text`, and the hash of all. No key that is not hashed ends without a parenthesis.
+/// The function that a closure stands in, of the closure's name.
+#[must_use]
+#[inline]
+pub fn function_around<C>(_: &C) -> &'static str {
+    type_name::<C>().trim_end_matches("::{{closure}}")
+}
+
+/// What can be part of a key: whatever serde can tell.
+#[diagnostic::on_unimplemented(
+    message = "an argument of type `{Self}` cannot be part of a key",
+    label = "serde cannot tell this argument",
+    note = "derive `serde::Serialize` for its type, leave it out with `skip(…)`, or say with `key = …` what tells calls apart"
+)]
+pub trait KeyPart: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> KeyPart for T {}
+
+/// An argument on its way into a key: the compiler finds [`PartOfSet`] before [`PartOfAny`].
+#[derive(Debug)]
+pub struct Argument<'a, T: ?Sized>(pub &'a T);
+
+/// A set that is not sorted, of which serde tells only that it is a sequence.
+pub trait PartOfSet {
+    /// Adds it to `key`.
+    fn add_to(&self, key: &mut ArgumentKey, name: &str);
+}
+
+impl<T: Serialize, S> PartOfSet for &Argument<'_, HashSet<T, S>> {
+    fn add_to(&self, key: &mut ArgumentKey, name: &str) {
+        key.set(name, self.0.iter());
+    }
+}
+
+impl<T: Serialize, S> PartOfSet for &Argument<'_, &HashSet<T, S>> {
+    fn add_to(&self, key: &mut ArgumentKey, name: &str) {
+        key.set(name, self.0.iter());
+    }
+}
+
+/// Anything else.
+pub trait PartOfAny<T: ?Sized> {
+    /// Adds it to `key`.
+    fn add_to(&self, key: &mut ArgumentKey, name: &str)
+    where
+        T: KeyPart;
+}
+
+impl<T: ?Sized> PartOfAny<T> for Argument<'_, T> {
+    #[inline]
+    fn add_to(&self, key: &mut ArgumentKey, name: &str)
+    where
+        T: KeyPart,
+    {
+        key.argument(name, self.0);
+    }
+}
+
+/// Leaves at most `shown` bytes of `text`, and the hash of all. No key that is not hashed ends without a parenthesis.
 #[cold]
-fn shortened(mut text: String, shown: usize) -> String {
-    let hash = Sha256::digest(&text);
+fn shorten(text: &mut String, shown: usize) {
+    let hash = Sha256::digest(&*text);
     let end = (0..=shown.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
     text.truncate(end);
     text.push('~');
-    push_hex(&mut text, &hash[..16]);
-    text
+    push_hex(text, &hash[..16]);
 }
 
 fn push_hex(text: &mut String, bytes: &[u8]) {
@@ -148,28 +286,10 @@ impl<'k> Encoder<'k> {
     /// A number in decimal digits, and its type.
     #[inline]
     #[expect(clippy::unnecessary_wraps, reason = "it ends every method of serde's that has a number")]
-    fn unsigned(self, mut number: u64, suffix: &str) -> Written {
-        let (mut digits, mut start) = ([0; 20], 20);
-        loop {
-            start -= 1;
-            digits[start] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                break;
-            }
-        }
-        // Digits are always text.
-        self.0.push_str(std::str::from_utf8(&digits[start..]).unwrap_or_default());
+    fn integer(self, number: impl itoa::Integer, suffix: &str) -> Written {
+        self.0.push_str(itoa::Buffer::new().format(number));
         self.0.push_str(suffix);
         Ok(())
-    }
-
-    #[inline]
-    fn signed(self, number: i64, suffix: &str) -> Written {
-        if number < 0 {
-            self.0.push('-');
-        }
-        self.unsigned(number.unsigned_abs(), suffix)
     }
 
     /// A float: the shortest decimals that read back as it, so that every number has its own; else its bits.
@@ -231,11 +351,11 @@ impl fmt::Write for Escaped<'_> {
 }
 
 macro_rules! numbers {
-    ($($method:ident: $type:ty, $write:ident as $wide:ty, $suffix:literal;)*) => {
+    ($($method:ident: $type:ty;)*) => {
         $(
             #[inline]
             fn $method(self, number: $type) -> Written {
-                self.$write(<$wide>::from(number), $suffix)
+                self.integer(number, stringify!($type))
             }
         )*
     };
@@ -253,22 +373,16 @@ impl<'k> ser::Serializer for Encoder<'k> {
     type SerializeStructVariant = Several<'k>;
 
     numbers! {
-        serialize_u8: u8, unsigned as u64, "u8";
-        serialize_u16: u16, unsigned as u64, "u16";
-        serialize_u32: u32, unsigned as u64, "u32";
-        serialize_u64: u64, unsigned as u64, "u64";
-        serialize_i8: i8, signed as i64, "i8";
-        serialize_i16: i16, signed as i64, "i16";
-        serialize_i32: i32, signed as i64, "i32";
-        serialize_i64: i64, signed as i64, "i64";
-    }
-
-    fn serialize_u128(self, number: u128) -> Written {
-        Ok(write!(self.0, "{number}u128")?)
-    }
-
-    fn serialize_i128(self, number: i128) -> Written {
-        Ok(write!(self.0, "{number}i128")?)
+        serialize_u8: u8;
+        serialize_u16: u16;
+        serialize_u32: u32;
+        serialize_u64: u64;
+        serialize_u128: u128;
+        serialize_i8: i8;
+        serialize_i16: i16;
+        serialize_i32: i32;
+        serialize_i64: i64;
+        serialize_i128: i128;
     }
 
     fn serialize_f32(self, number: f32) -> Written {
@@ -376,9 +490,7 @@ impl<'k> ser::Serializer for Encoder<'k> {
     }
 
     fn serialize_map(self, _: Option<usize>) -> Written<Sorted<'k>> {
-        self.0.push('{');
-        let start = self.0.len();
-        Ok(Sorted { out: self.0, start, entries: Vec::new() })
+        Ok(Sorted::open(self.0))
     }
 
     fn serialize_struct(mut self, name: &'static str, _: usize) -> Written<Several<'k>> {
@@ -486,12 +598,41 @@ fields! {
     SerializeStructVariant;
 }
 
-/// The entries of a map, sorted when it ends.
+/// The entries of a map or a set, sorted when it ends.
 struct Sorted<'k> {
     out: &'k mut String,
     start: usize,
     /// Where each entry ends.
     entries: Vec<usize>,
+}
+
+impl<'k> Sorted<'k> {
+    fn open(out: &'k mut String) -> Self {
+        out.push('{');
+        let start = out.len();
+        Self { out, start, entries: Vec::new() }
+    }
+
+    fn entry<T: Serialize + ?Sized>(&mut self, entry: &T) -> Written {
+        entry.serialize(Encoder(self.out))?;
+        self.entries.push(self.out.len());
+        Ok(())
+    }
+
+    fn close(self) {
+        let Self { out, start, entries } = self;
+        let told = out.split_off(start);
+        let starts = std::iter::once(0).chain(entries.iter().map(|end| end - start));
+        let mut entries: Vec<&str> = starts.zip(&entries).map(|(from, end)| &told[from..end - start]).collect();
+        entries.sort_unstable();
+        for (place, entry) in entries.iter().enumerate() {
+            if place > 0 {
+                out.push(',');
+            }
+            out.push_str(entry);
+        }
+        out.push('}');
+    }
 }
 
 impl ser::SerializeMap for Sorted<'_> {
@@ -505,24 +646,11 @@ impl ser::SerializeMap for Sorted<'_> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
-        value.serialize(Encoder(self.out))?;
-        self.entries.push(self.out.len());
-        Ok(())
+        self.entry(value)
     }
 
     fn end(self) -> Written {
-        let Self { out, start, entries } = self;
-        let told = out.split_off(start);
-        let starts = std::iter::once(0).chain(entries.iter().map(|end| end - start));
-        let mut entries: Vec<&str> = starts.zip(&entries).map(|(from, end)| &told[from..end - start]).collect();
-        entries.sort_unstable();
-        for (place, entry) in entries.iter().enumerate() {
-            if place > 0 {
-                out.push(',');
-            }
-            out.push_str(entry);
-        }
-        out.push('}');
+        self.close();
         Ok(())
     }
 }

@@ -5,16 +5,23 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher as _},
 };
 
 use proptest::prelude::*;
-use scrubjay::__cached::{ArgumentKey, Style};
+use scrubjay::__cached::{Argument as Told, ArgumentKey, PartOfSet as _, Style, Text};
 use serde::Serialize;
 
 fn key<T: Serialize>(argument: &T) -> String {
-    ArgumentKey::new("app", "f").argument("argument", argument).finish(Style::Short).unwrap()
+    key_of(|key| key.argument("argument", argument)).unwrap().into_string()
+}
+
+/// The key of a call of `app::f` with what `tell` adds.
+fn key_of(tell: impl FnOnce(&mut ArgumentKey)) -> scrubjay::Result<Text> {
+    let mut key = ArgumentKey::new(&["app", "::f"]);
+    tell(&mut key);
+    key.finish(Style::Short)
 }
 
 #[derive(Serialize)]
@@ -72,7 +79,12 @@ fn keys_are_what_they_always_were() {
 #[test]
 fn arguments_do_not_run_into_each_other() {
     let two = |one: &str, other: &str| {
-        ArgumentKey::new("app", "f").argument("one", one).argument("other", other).finish(Style::Short).unwrap()
+        key_of(|key| {
+            key.argument("one", one);
+            key.argument("other", other);
+        })
+        .unwrap()
+        .into_string()
     };
     assert_ne!(two("a", "b"), key(&"a:b"));
     assert_ne!(two("a\",\"b", "c"), two("a", "b\",\"c"));
@@ -87,7 +99,7 @@ fn an_argument_that_cannot_tell_itself_is_named() {
     {
         use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::Path};
         let path = Path::new(OsStr::from_bytes(b"\xff"));
-        let error = ArgumentKey::new("app", "f").argument("path", path).finish(Style::Short).unwrap_err();
+        let error = key_of(|key| key.argument("path", path)).unwrap_err();
         assert!(error.to_string().contains("argument `path` of app::f"), "{error}");
     }
 }
@@ -97,6 +109,15 @@ proptest! {
     fn maps_have_one_key_in_whatever_order_they_are_told(entries: BTreeMap<String, Vec<u8>>) {
         let hashed: HashMap<_, _> = entries.clone().into_iter().collect();
         prop_assert_eq!(key(&hashed), key(&entries));
+    }
+
+    #[test]
+    fn sets_have_one_key_in_whatever_order_they_are_told(elements: HashSet<String>) {
+        let again: HashSet<_> = elements.iter().cloned().collect();
+        let add = |set: &HashSet<String>| key_of(|key| (&&Told(set)).add_to(key, "set")).unwrap().into_string();
+        prop_assert_eq!(add(&elements), add(&again));
+        let reference = &elements;
+        prop_assert_eq!(add(&elements), key_of(|key| (&&Told(&reference)).add_to(key, "set")).unwrap().into_string());
     }
 
     #[test]
@@ -173,9 +194,12 @@ fn collisions(count: usize) -> (usize, usize) {
     let mut calls: Vec<([u64; 2], u64)> = (0..count)
         .map(|_| {
             let (one, other) = (numbers.argument(2), numbers.argument(2));
-            let key = ArgumentKey::new("app", "f").argument("one", &one).argument("other", &other);
-            let key = key.finish(Style::Short).unwrap();
-            ([hash(&key, 0), hash(&key, 1)], hash(&(one, other), 2))
+            let key = key_of(|key| {
+                key.argument("one", &one);
+                key.argument("other", &other);
+            });
+            let key = key.unwrap();
+            ([hash(&&*key, 0), hash(&&*key, 1)], hash(&(one, other), 2))
         })
         .collect();
     calls.sort_unstable();

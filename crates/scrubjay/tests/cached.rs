@@ -491,7 +491,7 @@ mod places {
         Ok(1)
     }
 
-    #[cached(cache = tenant, skip(tenant))]
+    #[cached(cache = tenant, skip(tenant), namespace = "tenant")]
     async fn of_tenant(tenant: Option<&Cache<u32>>, number: u32) -> u32 {
         called("of_tenant");
         number
@@ -588,9 +588,195 @@ mod methods {
         assert_eq!(two.times_peek(5).await.unwrap(), None);
         assert_eq!(three.product_peek(5).unwrap(), Some(15));
         assert_eq!(three.times_refresh(5).await.unwrap(), 15);
-        three.times_clear().await.unwrap();
-        assert!(three.cache.info().near.is_some());
-        assert_eq!(three.product_peek(5).unwrap(), None, "clear empties the cache of a method without a namespace");
+    }
+}
+
+/// Wherever a function may stand, and whatever it may look like.
+mod places_in_code {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn one() -> (u32, String) {
+        #[cached]
+        fn nested(_number: u32) -> u32 {
+            1
+        }
+        (nested(7), nested::key(7).unwrap())
+    }
+
+    fn other() -> (u32, String) {
+        #[cached]
+        fn nested(_number: u32) -> u32 {
+            2
+        }
+        (nested(7), nested::key(7).unwrap())
+    }
+
+    #[test]
+    fn functions_of_one_name_in_two_functions_share_nothing() {
+        assert_eq!(one(), (1, "cached::places_in_code::one::nested(7u32)".to_owned()));
+        assert_eq!(other(), (2, "cached::places_in_code::other::nested(7u32)".to_owned()));
+    }
+
+    #[derive(Clone, Debug, PartialEq)]
+    struct Shape(u32);
+
+    impl Shape {
+        #[cached]
+        fn of(corners: u32) -> Self {
+            called("Shape::of");
+            Self(corners)
+        }
+
+        #[cached(companions = Self)]
+        async fn corners_of(name: &str) -> u32 {
+            called("Shape::corners_of");
+            u32::try_from(name.len()).unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn associated_functions_have_companions_beside_them() {
+        assert_eq!((Shape::of(3), Shape::of(3)), (Shape(3), Shape(3)));
+        assert_eq!(Shape::of_peek(3).unwrap(), Some(Shape(3)));
+        assert_eq!((Shape::corners_of("abc").await, Shape::corners_of("abc").await), (3, 3));
+        assert_eq!(Shape::corners_of_key("abc").unwrap(), r#"cached::places_in_code::Shape::corners_of("abc")"#);
+        assert_eq!(["Shape::of", "Shape::corners_of"].map(calls), [1, 1]);
+    }
+
+    trait Area {
+        async fn size(&self, of: u32) -> u32;
+    }
+
+    trait Weight {
+        fn size(&self, of: u32) -> u32;
+    }
+
+    impl Area for Shape {
+        #[cached(companions = none, skip(self))]
+        async fn size(&self, mut of: u32) -> u32 {
+            called("Area::size");
+            of += self.0;
+            of
+        }
+    }
+
+    impl Weight for Shape {
+        #[cached(companions = none, skip(self))]
+        fn size(&self, of: u32) -> u32 {
+            called("Weight::size");
+            if of == 0 {
+                return 17;
+            }
+            self.0
+        }
+    }
+
+    #[tokio::test]
+    async fn methods_of_traits_share_nothing() {
+        let shape = Shape(1);
+        for _ in 0..2 {
+            assert_eq!(Area::size(&shape, 5).await, 6);
+            assert_eq!((Weight::size(&shape, 5), Weight::size(&shape, 0)), (1, 17));
+        }
+        assert_eq!(["Area::size", "Weight::size"].map(calls), [1, 2]);
+    }
+
+    #[cached]
+    async fn fibonacci(number: u64, name: &str) -> u64 {
+        called("fibonacci");
+        if number < 2 { number } else { fibonacci(number - 1, name).await + fibonacci(number - 2, name).await }
+    }
+
+    #[tokio::test]
+    async fn an_async_function_may_call_itself() {
+        assert_eq!(tokio::spawn(fibonacci(12, "a")).await.unwrap(), 144);
+        assert_eq!(calls("fibonacci"), 13);
+        assert_eq!(fibonacci::peek(11, "a").await.unwrap(), Some(89));
+    }
+
+    #[cached]
+    #[cfg(any())]
+    fn not_compiled(number: Missing) -> Missing {
+        number
+    }
+
+    #[cached]
+    fn borrowed<'a, T>(one: &'a T, many: &[T], maybe: Option<&'a T>, set: &HashSet<u32>) -> String
+    where
+        T: Serialize + fmt::Debug + Sync + 'a,
+    {
+        called("borrowed");
+        format!("{one:?}{many:?}{maybe:?}{}", set.len())
+    }
+
+    #[test]
+    fn arguments_may_be_borrowed_and_generic() {
+        let sets: [HashSet<u32>; 2] = [(0..50).collect(), (0..50).rev().collect()];
+        for set in &sets {
+            assert_eq!(borrowed(&1, &[2], Some(&3), set), "1[2]Some(3)50");
+        }
+        assert_eq!(borrowed(&1, &[2], None, &sets[0]), "1[2]None50");
+        assert_eq!(calls("borrowed"), 2);
+    }
+
+    struct Counter {
+        number: u32,
+        cache: Cache<u32>,
+    }
+
+    impl Counter {
+        #[cached(cache = self.cache)]
+        async fn next(&mut self, by: u32) -> u32 {
+            self.number += by;
+            self.number
+        }
+
+        #[cached(cache = self.cache)]
+        fn consumed(self, by: u32) -> u32 {
+            self.number + by
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cache_may_be_part_of_what_the_function_takes_away() {
+        let cache = Cache::memory();
+        let mut counter = Counter { number: 0, cache: cache.clone() };
+        assert_eq!((counter.next(2).await, counter.next(2).await, counter.next(3).await), (2, 2, 5));
+        let same = Counter { number: 100, cache };
+        assert_eq!((counter.consumed(1), same.consumed(1)), (6, 6));
+    }
+}
+
+mod timeouts {
+    use super::*;
+
+    static HASTY: LazyLock<Cache<u32>> = LazyLock::new(|| {
+        let policy = Policy { load_timeout: Some(SECOND), ..Policy::default() };
+        Cache::builder().policy(policy).build().unwrap()
+    });
+
+    #[cached(cache = HASTY)]
+    async fn slow(number: u32) -> u32 {
+        called("timeouts::slow");
+        tokio::time::sleep(SECOND * 5).await;
+        number
+    }
+
+    #[cached(cache = HASTY)]
+    async fn slow_with_errors(number: u32) -> Result<u32, Error> {
+        tokio::time::sleep(SECOND * 5).await;
+        Ok(number)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_function_without_errors_ends_what_the_cache_gave_up() {
+        let start = tokio::time::Instant::now();
+        assert_eq!(slow(1).await, 1);
+        assert_eq!((start.elapsed().as_secs(), calls("timeouts::slow")), (5, 1));
+        assert_eq!(slow::peek(1).await.unwrap(), None, "nobody waits for it, and it is not kept");
+        assert_eq!(slow_with_errors(1).await.unwrap_err().kind(), ErrorKind::Timeout);
     }
 }
 

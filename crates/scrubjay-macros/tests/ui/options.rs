@@ -57,8 +57,8 @@ fn not_many(ids: &[u32]) -> HashMap<u32, u32> {
     ids.iter().map(|id| (*id, *id)).collect()
 }
 
-#[cached_many(unless = |value| *value == 0)]
-fn not_one(ids: &[u32]) -> HashMap<u32, u32> {
+#[cached_many(none = "value")]
+fn nothing_to_keep(ids: &[u32]) -> HashMap<u32, u32> {
     ids.iter().map(|id| (*id, *id)).collect()
 }
 

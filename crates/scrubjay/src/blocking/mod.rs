@@ -58,12 +58,6 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         Self(cache)
     }
 
-    /// The verbs of an async cache, without async.
-    #[cfg(feature = "macros")]
-    pub(crate) fn of(cache: &crate::Cache<V>) -> With<'_, V> {
-        With::new(cache.engine())
-    }
-
     /// The same cache with async.
     #[must_use]
     pub fn asynchronous(&self) -> crate::Cache<V> {
@@ -119,6 +113,12 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     #[inline]
     fn new(engine: &'a Engine<V>) -> Self {
         Self { engine, options: Options::default(), loading: Choices::default(), patience: None }
+    }
+
+    /// The verbs of a cache, with these options.
+    #[cfg(feature = "macros")]
+    pub(crate) fn of(engine: &'a Engine<V>, options: Options<'a>, loading: Choices) -> Self {
+        Self { options, loading, ..Self::new(engine) }
     }
 
     /// Uses `namespace` instead of the cache's; an empty one means none.
@@ -178,7 +178,7 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     }
 
     #[inline]
-    fn run<C: Command<V>>(self, command: C) -> Result<C::Output> {
+    pub(crate) fn run<C: Command<V>>(self, command: C) -> Result<C::Output> {
         self.run_by(command, |engine, _| match engine.capability() {
             Some(capability) if capability.needs_runtime => Driver::Runtime,
             _ => Driver::Thread,
@@ -300,7 +300,7 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     /// The loader must not run inside a runtime, where it could not start one itself: the sockets and timers that a load needs
     /// are the helper's.
     #[inline]
-    fn load<C: Command<V> + Loading>(self, command: C) -> Result<C::Output> {
+    pub(crate) fn load<C: Command<V> + Loading>(self, command: C) -> Result<C::Output> {
         let choices = self.loading;
         self.run_by(command.choosing(choices), |engine, command| {
             let inside_runtime = drive::is_inside_runtime();

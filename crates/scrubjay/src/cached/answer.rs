@@ -28,11 +28,11 @@ impl<T> AnyOption for Option<T> {
 /// How a return type is taken apart and put together again.
 pub trait Answer {
     /// What the function returns.
-    type Returned;
+    type Returned: Send;
     /// What the cache keeps.
     type Value;
     /// What goes wrong in the function.
-    type Error;
+    type Error: Send;
 
     /// The value, if there is one.
     ///
@@ -51,7 +51,7 @@ pub trait Answer {
 #[derive(Debug)]
 pub struct Plain<T>(PhantomData<T>);
 
-impl<T> Answer for Plain<T> {
+impl<T: Send> Answer for Plain<T> {
     type Returned = T;
     type Value = T;
     type Error = Infallible;
@@ -74,7 +74,7 @@ impl<T> Answer for Plain<T> {
 #[derive(Debug)]
 pub struct Maybe<O>(PhantomData<O>);
 
-impl<T> Answer for Maybe<Option<T>> {
+impl<T: Send> Answer for Maybe<Option<T>> {
     type Returned = Option<T>;
     type Value = T;
     type Error = Infallible;
@@ -97,7 +97,7 @@ impl<T> Answer for Maybe<Option<T>> {
 #[derive(Debug)]
 pub struct Tried<R>(PhantomData<R>);
 
-impl<T, E> Answer for Tried<Result<T, E>> {
+impl<T: Send, E: Send> Answer for Tried<Result<T, E>> {
     type Returned = Result<T, E>;
     type Value = T;
     type Error = E;
@@ -120,7 +120,7 @@ impl<T, E> Answer for Tried<Result<T, E>> {
 #[derive(Debug)]
 pub struct TriedMaybe<R>(PhantomData<R>);
 
-impl<T, E> Answer for TriedMaybe<Result<Option<T>, E>> {
+impl<T: Send, E: Send> Answer for TriedMaybe<Result<Option<T>, E>> {
     type Returned = Result<Option<T>, E>;
     type Value = T;
     type Error = E;

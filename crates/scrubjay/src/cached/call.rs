@@ -1,22 +1,22 @@
-//! One call of a function: its value from the cache, or from the function itself.
+//! One call of a function, with all that the attribute says of it.
 
-use parking_lot::Mutex;
-
-use super::{
-    Answer, Sharing,
-    sharing::{Verdict, settle},
+use super::{Answer, face::Face};
+use crate::{
+    Cache, Key, Policy, Result, Ttl,
+    argument_key::Text,
+    engine::{self, Choices, Command, Engine, Loading, Options},
+    load,
 };
-use crate::{Cache, Error, ErrorKind, Load, Outcome, Policy, Result, Ttl, blocking};
 
-/// What the attribute says of a call.
+/// What the attribute says of a call. `K` is its key, or its keys.
 #[derive(Debug)]
-pub struct Call<'a, V: Clone + Send + Sync + 'static> {
+pub struct Call<'a, V: Clone + Send + Sync + 'static, K> {
     /// The function, with its path.
     pub function: &'static str,
     /// Where its values live; nowhere, if it is to be called.
     pub cache: Result<Option<&'a Cache<V>>>,
-    /// The key.
-    pub key: Result<String>,
+    /// What it asks for.
+    pub key: Result<K>,
     /// The namespace, instead of the cache's.
     pub namespace: Option<&'a str>,
     /// The ttl, instead of the cache's.
@@ -88,383 +88,137 @@ pub fn ttl_of<V, T: Into<Ttl>>(ttl: impl FnOnce(&V) -> T, value: &V) -> Ttl {
     ttl(value).into()
 }
 
-impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
-    /// Where to look; nowhere, if the cache is bypassed.
+/// A function with a namespace of its own, which `clear` can empty.
+#[diagnostic::on_unimplemented(
+    message = "`clear` would drop the entries of other functions too: this one has no namespace of its own",
+    label = "needs `namespace = \"…\"` in the attribute",
+    note = "give the attribute a `namespace` that no other function has, drop single calls with `purge`, or clear the cache itself"
+)]
+pub trait OwnNamespace {}
+
+/// A function without.
+#[derive(Debug)]
+pub struct SharedNamespace;
+
+impl<'a, V: Clone + Send + Sync + 'static, K> Call<'a, V, K> {
+    fn options(&self) -> Options<'a> {
+        Options { namespace: self.namespace, ttl: self.ttl, ..Options::default() }
+    }
+
+    /// Where to look, and for what; nowhere, if the cache is bypassed.
+    pub(super) fn open(self) -> Result<Option<(Target<'a, V>, K)>> {
+        let options = self.options();
+        let Some(cache) = self.cache? else { return Ok(None) };
+        let reading = match self.reading {
+            Reading::Cached => load::Reading::Everywhere,
+            Reading::Anew => load::Reading::Nowhere,
+        };
+        let choices = Choices { policy: self.policy.copied(), reading, ..Choices::default() };
+        let target = Target { engine: cache.engine(), options, choices, flight: self.flight, writing: self.writing };
+        Ok(Some((target, self.key?)))
+    }
+
+    /// Removes every value of the namespace.
+    ///
+    /// # Errors
+    /// The cache's.
+    pub async fn clear<X: Face>(cache: Result<Option<&Cache<V>>>, namespace: &str) -> Result<()> {
+        let Some(cache) = cache? else { return Ok(()) };
+        X::ask(cache.engine(), engine::Clear, Options { namespace: Some(namespace), ..Options::default() }).await
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static> Call<'_, V, Text> {
+    /// What the function returns, if the near tier has it: found without a future, and without anything else that only a miss
+    /// needs.
+    #[must_use]
     #[inline]
-    fn target(self) -> Result<Option<Target<'a, V>>> {
-        let Self { cache, key, namespace, ttl, policy, reading, flight, writing, .. } = self;
-        let Some(cache) = cache? else { return Ok(None) };
-        Ok(Some(Target { cache, key: key?, namespace, ttl, policy, reading, flight, writing }))
+    pub fn hit<A: Answer<Value = V>>(&self) -> Option<A::Returned> {
+        let (Ok(Some(cache)), Ok(key), Reading::Cached) = (&self.cache, &self.key, self.reading) else { return None };
+        let engine = cache.engine();
+        let chooses_early_refresh = |policy: &Policy| policy.early_refresh.is_some();
+        // Plugins are told of whole commands, and who refreshes early has more to do.
+        if !engine.plugins.is_empty()
+            || engine.key_builder.is_some()
+            || chooses_early_refresh(&engine.policy)
+            || self.policy.is_some_and(chooses_early_refresh)
+        {
+            return None;
+        }
+        let near = engine.near.as_ref()?;
+        let key = crate::QualifiedKey { namespace: engine.namespace(&self.options()), key };
+        A::close(Some(near.memory.get(engine.near_key(key).pair())?))
     }
 
     /// Removes the value; says whether there was one.
     ///
     /// # Errors
     /// The cache's.
-    pub async fn purge(self) -> Result<bool> {
-        let Some(target) = self.target()? else { return Ok(false) };
-        match target.namespace {
-            None => target.cache.delete(&target.key).await,
-            Some(namespace) => target.cache.delete(&target.key).namespace(namespace).await,
-        }
-    }
-
-    /// As [`purge`](Self::purge).
-    ///
-    /// # Errors
-    /// As [`purge`](Self::purge).
-    pub fn purge_blocking(self) -> Result<bool> {
-        let Some(target) = self.target()? else { return Ok(false) };
-        target.with().delete(&target.key)
+    pub async fn purge<X: Face>(self) -> Result<bool> {
+        let Some((target, key)) = self.open()? else { return Ok(false) };
+        target.ask::<X, _>(engine::Delete { key: (&*key).into() }).await
     }
 
     /// The value, if there is one.
     ///
     /// # Errors
     /// The cache's.
-    pub async fn peek(self) -> Result<Option<V>> {
-        let Some(target) = self.target()? else { return Ok(None) };
-        target.get().await
-    }
-
-    /// As [`peek`](Self::peek).
-    ///
-    /// # Errors
-    /// As [`peek`](Self::peek).
-    pub fn peek_blocking(self) -> Result<Option<V>> {
-        let Some(target) = self.target()? else { return Ok(None) };
-        target.with().get(&target.key)
+    pub async fn peek<X: Face>(self) -> Result<Option<V>> {
+        let Some((target, key)) = self.open()? else { return Ok(None) };
+        target.ask::<X, _>(engine::Get::new((&*key).into())).await
     }
 }
 
-/// Removes every value of the namespace.
-///
-/// # Errors
-/// The cache's.
-pub async fn clear<V: Clone + Send + Sync + 'static>(
-    cache: Result<Option<&Cache<V>>>,
-    namespace: Option<&str>,
-) -> Result<()> {
-    match (cache?, namespace) {
-        (None, _) => Ok(()),
-        (Some(cache), None) => cache.clear().await,
-        (Some(cache), Some(namespace)) => cache.clear().namespace(namespace).await,
-    }
-}
-
-/// As [`clear`].
-///
-/// # Errors
-/// As [`clear`].
-pub fn clear_blocking<V: Clone + Send + Sync + 'static>(
-    cache: Result<Option<&Cache<V>>>,
-    namespace: Option<&str>,
-) -> Result<()> {
-    let Some(cache) = cache? else { return Ok(()) };
-    let with = blocking::Cache::of(cache);
-    if let Some(namespace) = namespace { with.namespace(namespace).clear() } else { with.clear() }
-}
-
-/// A call that has a cache and a key.
-struct Target<'a, V: Clone + Send + Sync + 'static> {
-    cache: &'a Cache<V>,
-    key: String,
-    namespace: Option<&'a str>,
-    ttl: Option<Ttl>,
-    policy: Option<&'a Policy>,
-    reading: Reading,
-    flight: Flight,
+/// A cache, and how a call uses it.
+pub(super) struct Target<'a, V> {
+    pub(super) engine: &'a Engine<V>,
+    options: Options<'a>,
+    choices: Choices,
+    pub(super) flight: Flight,
     writing: Writing,
 }
 
-/// The error of a loader that is called again. A cache calls it once.
-#[cold]
-fn left() -> Error {
-    Error::new(ErrorKind::Load, "the function was called already")
-}
-
 impl<V: Clone + Send + Sync + 'static> Target<'_, V> {
-    fn with(&self) -> blocking::With<'_, V> {
-        let mut with = blocking::Cache::of(self.cache);
-        if let Some(namespace) = self.namespace {
-            with = with.namespace(namespace);
-        }
-        if let Some(ttl) = self.ttl {
-            with = with.ttl(ttl);
-        }
-        with
+    /// Carries out a command that loads nothing.
+    pub(super) async fn ask<X: Face, C: Command<V>>(&self, command: C) -> Result<C::Output> {
+        X::ask(self.engine, command, self.options).await
     }
 
-    async fn get(&self) -> Result<Option<V>> {
-        let get = self.cache.get(&self.key);
-        match self.namespace {
-            None => get.await,
-            Some(namespace) => get.namespace(namespace).await,
-        }
+    /// Carries out a command that loads.
+    pub(super) async fn load<X: Face, C: Command<V> + Loading>(&self, command: C) -> Result<C::Output> {
+        X::load(self.engine, command, self.options, self.choices).await
     }
 
-    /// Keeps what the function returned, without a load around it. That it could not be kept is the cache's affair.
-    async fn put(&self, value: &V, keep: Keep) {
-        let Some(ttl) = self.ttl_for(keep) else { return };
-        let (key, value, namespace) = (&self.key, value.clone(), self.namespace);
-        match self.writing {
-            Writing::Always => {
-                let mut set = self.cache.set(key, value);
-                if let Some(namespace) = namespace {
-                    set = set.namespace(namespace);
-                }
-                if let Some(ttl) = ttl {
-                    set = set.ttl(ttl);
-                }
-                drop(set.await);
-            }
-            Writing::IfAbsent => {
-                let mut add = self.cache.add(key, value);
-                if let Some(namespace) = namespace {
-                    add = add.namespace(namespace);
-                }
-                if let Some(ttl) = ttl {
-                    add = add.ttl(ttl);
-                }
-                drop(add.await);
-            }
-        }
+    /// Whether a value that is there is enough.
+    pub(super) fn reads(&self) -> bool {
+        self.choices.reading == load::Reading::Everywhere
     }
 
-    fn put_blocking(&self, value: &V, keep: Keep) {
-        let Some(ttl) = self.ttl_for(keep) else { return };
-        let mut with = self.with();
-        if let Some(ttl) = ttl {
-            with = with.ttl(ttl);
-        }
-        match self.writing {
-            Writing::Always => drop(with.set(&self.key, value.clone())),
-            Writing::IfAbsent => drop(with.add(&self.key, value.clone())),
-        }
-    }
-
-    /// Whether a value is to be added beside the load: where the function runs although something may stand there, which is to
-    /// stay. Else the load itself keeps nothing over what others wrote meanwhile.
-    fn keeps_what_stands(&self) -> bool {
-        self.writing == Writing::IfAbsent && self.reading == Reading::Anew
-    }
-
-    /// With which ttl a value is kept, if it is.
-    #[expect(clippy::option_option, reason = "whether it is kept, and whether for a ttl of its own")]
-    fn ttl_for(&self, keep: Keep) -> Option<Option<Ttl>> {
+    /// What a load is to make of a value that the function returned.
+    pub(super) async fn outcome<X: Face>(&self, key: &str, value: V, keep: Keep) -> load::Outcome<V> {
         match keep {
-            Keep::Not => None,
-            Keep::AsUsual => Some(self.ttl),
-            Keep::For(ttl) => Some(Some(ttl)),
-        }
-    }
-}
-
-/// What a load makes of a value.
-fn outcome<V>(value: V, keep: Keep) -> Outcome<V> {
-    match keep {
-        Keep::AsUsual => Outcome::Store(value),
-        Keep::For(ttl) => Outcome::StoreFor(value, ttl),
-        Keep::Not => Outcome::DontStore(value),
-    }
-}
-
-/// Carries out a call of an async function: `run` calls it.
-///
-/// # Panics
-/// If the cache is misconfigured, and the function cannot return that.
-#[inline]
-pub async fn load<A, Arguments, F, Running, K, S>(
-    call: Call<'_, A::Value>,
-    arguments: Arguments,
-    run: F,
-    keep: K,
-    sharing: S,
-) -> A::Returned
-where
-    A: Answer<Value: Clone + Send + Sync + 'static, Error: Send>,
-    Arguments: Send,
-    F: Fn(Arguments) -> Running + Copy + Send + Sync,
-    Running: Future<Output = A::Returned> + Send,
-    K: Fn(&A::Value) -> Keep + Send + Sync,
-    S: Sharing<A::Error>,
-{
-    let function = call.function;
-    let mut arguments = Some(arguments);
-    let error = 'cache: {
-        let target = match call.target() {
-            Ok(Some(target)) => target,
-            Ok(None) => break 'cache None,
-            Err(error) => break 'cache Some(error),
-        };
-        if target.flight == Flight::Own {
-            if let (Reading::Cached, Ok(Some(value))) = (target.reading, target.get().await)
-                && let Some(returned) = A::close(Some(value))
-            {
-                return returned;
+            // A load overwrites what it did not look at, and what stands there is to stay.
+            _ if self.writing == Writing::IfAbsent && !self.reads() => {
+                self.put::<X>(key, value.clone(), keep).await;
+                load::Outcome::DontStore(value)
             }
-            let Some(arguments) = arguments.take() else { break 'cache None };
-            return match A::open(run(arguments).await) {
-                Ok(Some(value)) => {
-                    target.put(&value, keep(&value)).await;
-                    A::close(Some(value)).unwrap_or_else(|| gone(function))
-                }
-                Ok(None) => A::close(None).unwrap_or_else(|| gone(function)),
-                Err(error) => A::fail(error),
-            };
+            Keep::AsUsual => load::Outcome::Store(value),
+            Keep::For(ttl) => load::Outcome::StoreFor(value, ttl),
+            Keep::Not => load::Outcome::DontStore(value),
         }
-        let failed = Mutex::new(None);
-        let loader = |_: Load<A::Value>| {
-            let arguments = arguments.take();
-            let (target, failed, keep) = (&target, &failed, &keep);
-            async move {
-                let Some(arguments) = arguments else { return Err(left()) };
-                match A::open(run(arguments).await) {
-                    Ok(Some(value)) if target.keeps_what_stands() => {
-                        target.put(&value, keep(&value)).await;
-                        Ok(Outcome::DontStore(value))
-                    }
-                    Ok(Some(value)) => {
-                        let keep = keep(&value);
-                        Ok(outcome(value, keep))
-                    }
-                    Ok(None) => Ok(Outcome::NotFound),
-                    Err(error) => {
-                        let cause = sharing.cause(&error);
-                        *failed.lock() = Some(error);
-                        Err(cause)
-                    }
-                }
-            }
-        };
-        let mut request = target.cache.get_or_load_with(&target.key, loader);
-        if let Some(ttl) = target.ttl {
-            request = request.ttl(ttl);
-        }
-        if let Some(namespace) = target.namespace {
-            request = request.namespace(namespace);
-        }
-        if let Some(policy) = target.policy {
-            request = request.policy(*policy);
-        }
-        if target.reading == Reading::Anew {
-            request = request.force_refresh();
-        }
-        match request.await {
-            Ok(value) => match A::close(value) {
-                Some(returned) => return returned,
-                None => None,
-            },
-            Err(error) => match failed.into_inner() {
-                Some(own) => return A::fail(own),
-                None => Some(error),
-            },
-        }
-    };
-    if let Some(Verdict::Return(error)) = error.map(|error| settle(function, error, sharing)) {
-        return A::fail(error);
     }
-    match arguments {
-        Some(arguments) => run(arguments).await,
-        None => gone(function),
-    }
-}
 
-/// As [`load`], of a function that is not async.
-///
-/// # Panics
-/// As [`load`].
-#[inline]
-pub fn load_blocking<A, Arguments, F, K, S>(
-    call: Call<'_, A::Value>,
-    arguments: Arguments,
-    run: F,
-    keep: K,
-    sharing: S,
-) -> A::Returned
-where
-    A: Answer<Value: Clone + Send + Sync + 'static, Error: Send>,
-    Arguments: Send,
-    F: Fn(Arguments) -> A::Returned + Copy + Send + Sync,
-    K: Fn(&A::Value) -> Keep + Send + Sync,
-    S: Sharing<A::Error>,
-{
-    let function = call.function;
-    let mut arguments = Some(arguments);
-    let error = 'cache: {
-        let target = match call.target() {
-            Ok(Some(target)) => target,
-            Ok(None) => break 'cache None,
-            Err(error) => break 'cache Some(error),
+    /// Keeps a value without a load around it. That it could not be kept is the cache's affair.
+    pub(super) async fn put<X: Face>(&self, key: &str, value: V, keep: Keep) {
+        let ttl = match keep {
+            Keep::Not => return,
+            Keep::AsUsual => self.options.ttl,
+            Keep::For(ttl) => Some(ttl),
         };
-        if target.flight == Flight::Own {
-            if let (Reading::Cached, Ok(Some(value))) = (target.reading, target.with().get(&target.key))
-                && let Some(returned) = A::close(Some(value))
-            {
-                return returned;
-            }
-            let Some(arguments) = arguments.take() else { break 'cache None };
-            return match A::open(run(arguments)) {
-                Ok(Some(value)) => {
-                    target.put_blocking(&value, keep(&value));
-                    A::close(Some(value)).unwrap_or_else(|| gone(function))
-                }
-                Ok(None) => A::close(None).unwrap_or_else(|| gone(function)),
-                Err(error) => A::fail(error),
-            };
+        let (key, options) = (Key::from(key), Options { ttl, ..self.options });
+        match self.writing {
+            Writing::Always => drop(X::ask(self.engine, engine::Set::new(key, value), options).await),
+            Writing::IfAbsent => drop(X::ask(self.engine, engine::Add::new(key, value), options).await),
         }
-        let failed = Mutex::new(None);
-        let loader = |_: Load<A::Value>| {
-            let Some(arguments) = arguments.take() else { return Err(left()) };
-            match A::open(run(arguments)) {
-                Ok(Some(value)) if target.keeps_what_stands() => {
-                    target.put_blocking(&value, keep(&value));
-                    Ok(Outcome::DontStore(value))
-                }
-                Ok(Some(value)) => {
-                    let keep = keep(&value);
-                    Ok(outcome(value, keep))
-                }
-                Ok(None) => Ok(Outcome::NotFound),
-                Err(error) => {
-                    let cause = sharing.cause(&error);
-                    *failed.lock() = Some(error);
-                    Err(cause)
-                }
-            }
-        };
-        let mut with = target.with();
-        if let Some(policy) = target.policy {
-            with = with.policy(*policy);
-        }
-        if target.reading == Reading::Anew {
-            with = with.force_refresh();
-        }
-        match with.get_or_load_with(&target.key, loader) {
-            Ok(value) => match A::close(value) {
-                Some(returned) => return returned,
-                None => None,
-            },
-            Err(error) => match failed.into_inner() {
-                Some(own) => return A::fail(own),
-                None => Some(error),
-            },
-        }
-    };
-    if let Some(Verdict::Return(error)) = error.map(|error| settle(function, error, sharing)) {
-        return A::fail(error);
     }
-    match arguments {
-        Some(arguments) => run(arguments),
-        None => gone(function),
-    }
-}
-
-/// A call that has no value and cannot say so.
-#[cold]
-fn gone<T>(function: &str) -> T {
-    panic!(
-        "#[cached] {function}: its load was given up (`load-timeout`), which its return type cannot say; return a Result \
-         whose error is From<scrubjay::Error>, or drop the timeout from the cache's policy"
-    )
 }

@@ -60,10 +60,17 @@ impl Place {
 /// Caches that only functions know, by place and type of value.
 static TYPED: LazyLock<Mutex<HashMap<(Place, TypeId), Arc<dyn Any + Send + Sync>>>> = LazyLock::new(Mutex::default);
 
-/// The cache of a function whose values have one type.
-pub struct Home<V>(OnceLock<Cache<V>>);
+/// The caches of a function, found at its first calls: one for each type of its values, and it has more than one only if it is
+/// generic. Nothing leaves the list, so that looking into it takes no lock.
+pub struct Home(OnceLock<Box<Found>>);
 
-impl<V: Clone + Send + Sync + 'static> Home<V> {
+/// A cache that was found, and those found after it.
+struct Found {
+    cache: Box<dyn Any + Send + Sync>,
+    next: Home,
+}
+
+impl Home {
     /// Not found yet.
     #[expect(clippy::new_without_default, reason = "it is made by a static alone")]
     #[must_use]
@@ -71,57 +78,53 @@ impl<V: Clone + Send + Sync + 'static> Home<V> {
         Self(OnceLock::new())
     }
 
-    /// The cache, found now if this is the first call.
+    /// The cache of `V`s, found now if this is the first call.
     ///
     /// # Errors
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if there is no such cache or it cannot be made; the next call tries again.
     #[inline]
-    pub fn find(&self, place: Place, codecs: impl FnOnce() -> Codecs<V>) -> Result<&Cache<V>> {
-        if let Some(cache) = self.0.get() {
-            return Ok(cache);
-        }
-        let found = place.find(codecs())?;
-        Ok(self.0.get_or_init(|| found))
-    }
-}
-
-impl<V> fmt::Debug for Home<V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Home")
-    }
-}
-
-/// The caches of a generic function, one for each type of value.
-#[derive(Debug)]
-pub struct AnyHome(Mutex<Vec<(TypeId, Arc<dyn Any + Send + Sync>)>>);
-
-impl AnyHome {
-    /// Not found yet.
-    #[expect(clippy::new_without_default, reason = "it is made by a static alone")]
-    #[must_use]
-    pub const fn new() -> Self {
-        Self(Mutex::new(Vec::new()))
-    }
-
-    /// As [`Home::find`].
-    ///
-    /// # Errors
-    /// As [`Home::find`].
-    pub fn find<V>(&self, place: Place, codecs: impl FnOnce() -> Codecs<V>) -> Result<Cache<V>>
+    pub fn find<V>(&self, place: Place, codecs: impl FnOnce() -> Codecs<V>) -> Result<&Cache<V>>
     where
         V: Clone + Send + Sync + 'static,
     {
-        let known = {
-            let homes = self.0.lock();
-            let home = homes.iter().find(|(value, _)| *value == TypeId::of::<V>());
-            home.and_then(|(_, cache)| cache.downcast_ref::<Cache<V>>().cloned())
-        };
-        if let Some(cache) = known {
-            return Ok(cache);
+        match self.known() {
+            Some(cache) => Ok(cache),
+            None => place.find(codecs()).map(|cache| self.keep(cache)),
         }
-        let found = place.find(codecs())?;
-        self.0.lock().push((TypeId::of::<V>(), Arc::new(found.clone())));
-        Ok(found)
+    }
+
+    #[inline]
+    fn known<V: 'static>(&self) -> Option<&Cache<V>> {
+        let mut home = self;
+        loop {
+            let found = home.0.get()?;
+            if let Some(cache) = found.cache.downcast_ref() {
+                return Some(cache);
+            }
+            home = &found.next;
+        }
+    }
+
+    /// Adds `cache` at the end, unless another call has added one meanwhile.
+    fn keep<V: Send + Sync + 'static>(&self, cache: Cache<V>) -> &Cache<V> {
+        let mut new = Some(Box::new(Found { cache: Box::new(cache), next: Self::new() }));
+        loop {
+            if let Some(known) = self.known() {
+                return known;
+            }
+            let mut end = self;
+            while let Some(found) = end.0.get() {
+                end = &found.next;
+            }
+            // Whoever was faster may have added another type's.
+            new = new.and_then(|new| end.0.set(new).err());
+        }
+    }
+}
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Home")
     }
 }
 

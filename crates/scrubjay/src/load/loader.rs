@@ -13,7 +13,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-use self::sealed::Sealed;
+pub(crate) use self::sealed::Sealed;
 
 /// A function that loads a value. Sealed: users meet it only as the parameter of a [`GetOrLoad`](crate::requests::GetOrLoad).
 pub trait Loader<V>: Sealed + Sized + Send {
@@ -182,9 +182,9 @@ pub trait BatchLoader<V>: Sealed + Send {
     #[doc(hidden)]
     const BLOCKS: bool;
 
-    /// Calls the function.
+    /// Calls the function; a key that its answer lacks has no value.
     #[doc(hidden)]
-    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send;
+    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, Outcome<V>>>> + Send;
 }
 
 /// A loader that gets keys and returns those that it finds with their values, as pairs: `|keys| async { Ok(pairs) }`.
@@ -203,9 +203,9 @@ where
 {
     const BLOCKS: bool = false;
 
-    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send {
+    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, Outcome<V>>>> + Send {
         let loading = (self.0)(keys);
-        async { collected(loading.await) }
+        async { all_stored(loading.await) }
     }
 }
 
@@ -224,8 +224,8 @@ where
 {
     const BLOCKS: bool = true;
 
-    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, V>>> + Send {
-        future::ready(collected((self.0)(keys)))
+    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, Outcome<V>>>> + Send {
+        future::ready(all_stored((self.0)(keys)))
     }
 }
 
@@ -240,7 +240,7 @@ impl<V: Send + 'static, L: BatchLoader<V>> Loader<V> for Single<'_, L> {
 
     async fn load(self, key: &str, _: Option<V>) -> Result<Outcome<V>> {
         let mut values = self.0.load(vec![key.to_owned()]).await?;
-        Ok(values.remove(key).map_or(Outcome::NotFound, Outcome::Store))
+        Ok(values.remove(key).unwrap_or(Outcome::NotFound))
     }
 
     fn output(value: Option<V>) -> Result<Option<V>> {
@@ -252,8 +252,11 @@ fn stored<V, E: Into<Cause>>(result: Result<V, E>) -> Result<Outcome<V>> {
     result.map(Outcome::Store).map_err(Error::load)
 }
 
-fn collected<V, E: Into<Cause>>(pairs: Result<impl IntoIterator<Item = (String, V)>, E>) -> Result<HashMap<String, V>> {
-    pairs.map(|pairs| pairs.into_iter().collect()).map_err(Error::load)
+fn all_stored<V, E: Into<Cause>>(
+    pairs: Result<impl IntoIterator<Item = (String, V)>, E>,
+) -> Result<HashMap<String, Outcome<V>>> {
+    let pairs = pairs.map_err(Error::load)?;
+    Ok(pairs.into_iter().map(|(key, value)| (key, Outcome::Store(value))).collect())
 }
 
 fn expect<V>(value: Option<V>) -> Result<V> {

@@ -144,8 +144,19 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
             _ => self.in_time(loading).await,
         };
         let cost = started.map_or(Duration::ZERO, |started| started.until(engine.clock.precise()));
+        self.end(right, spare, answer, cost).await
+    }
+
+    /// Keeps what the loader answered after `cost`.
+    pub(super) async fn end(
+        &self,
+        right: Right,
+        spare: Option<Spare<V>>,
+        answer: Result<Outcome<V>>,
+        cost: Duration,
+    ) -> Landed<V> {
         match answer {
-            Ok(Outcome::Store(value)) => self.keep(right, value, plan.ttl, cost).await,
+            Ok(Outcome::Store(value)) => self.keep(right, value, self.plan.ttl, cost).await,
             Ok(Outcome::StoreFor(value, ttl)) => self.keep(right, value, ttl, cost).await,
             Ok(Outcome::DontStore(value)) => Ok(Some(value)),
             Ok(Outcome::NotFound) => self.keep_negative(right).await,
@@ -154,7 +165,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     }
 
     /// What a load that failed comes to: the spare value, if there is one, which is then served without trying for a while.
-    pub(super) fn fall_back(&self, spare: Option<&Spare<V>>, error: Error) -> Landed<V> {
+    fn fall_back(&self, spare: Option<&Spare<V>>, error: Error) -> Landed<V> {
         match spare.and_then(Spare::value) {
             Some(value) if !matches!(error.kind(), ErrorKind::Recursion | ErrorKind::Unsupported) => {
                 let now = self.engine.clock.precise();
@@ -177,7 +188,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     }
 
     /// Keeps `value` in both tiers, if nobody wrote to the key since it was asked for.
-    pub(super) async fn keep(&self, right: Right, value: V, ttl: Ttl, cost: Duration) -> Landed<V> {
+    async fn keep(&self, right: Right, value: V, ttl: Ttl, cost: Duration) -> Landed<V> {
         let Self { engine, plan, lead } = self;
         let ttl = shortened(ttl.lifetime()?, plan.policy.jitter);
         if plan.writing == Writing::Forget || lead.is_void() {
@@ -219,7 +230,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     }
 
     /// Remembers that there is nothing, if the policy says so.
-    pub(super) async fn keep_negative(&self, right: Right) -> Landed<V> {
+    async fn keep_negative(&self, right: Right) -> Landed<V> {
         let Self { engine, plan, lead } = self;
         let Some(ttl) = plan.policy.negative_ttl.filter(|ttl| !ttl.is_zero()) else { return Ok(None) };
         if plan.writing == Writing::Forget || lead.is_void() {

@@ -7,13 +7,12 @@
 use std::{pin::pin, time::Duration};
 
 use super::{
-    BatchLoader, Plan, ancestry,
+    BatchLoader, Outcome, Plan, Reading, ancestry,
     approach::{Approach, Leased},
     conduct::{Flown, Joined, fly_alone, join, land},
     flights::{Boarding, FlightId, Lead},
     loader::Single,
     loading::{Loading, Look, Right, in_loaders},
-    plan::Reading,
     spare::Spare,
     together::all,
     upkeep::Keeper,
@@ -30,10 +29,10 @@ where
     V: Clone + Send + Sync + 'static,
     L: BatchLoader<V>,
 {
-    let mut flown: Vec<Option<Flown<V>>> = plans.iter().map(|_| None).collect();
     for plan in plans.iter().filter(|plan| plan.reading == Reading::Nowhere) {
         engine.loads.flights.void(engine.near_key(plan.qualified()).pair());
     }
+    let mut flown: Vec<Option<Flown<V>>> = plans.iter().map(|_| None).collect();
     while flown.iter().any(Option::is_none) {
         let (mut leads, mut waits) = (Vec::new(), Vec::new());
         for (index, plan) in plans.iter().enumerate().filter(|(index, _)| flown[*index].is_none()) {
@@ -184,16 +183,12 @@ where
     let mut answer = answer;
     let results = leads.iter().zip(rights).zip(spares).map(|((led, right), spare)| {
         let answered = match &mut answer {
-            Ok(values) => Ok(values.remove(&led.plan.key)),
+            Ok(outcomes) => Ok(outcomes.remove(&led.plan.key).unwrap_or(Outcome::NotFound)),
             Err(error) => Err(error.clone()),
         };
         async move {
             let loading = led.loading(engine);
-            match answered {
-                Ok(Some(value)) => loading.keep(right, value, led.plan.ttl, cost).await,
-                Ok(None) => loading.keep_negative(right).await,
-                Err(error) => loading.fall_back(spare.as_ref(), error),
-            }
+            loading.end(right, spare, answered, cost).await
         }
     });
     let results = all(results).await;

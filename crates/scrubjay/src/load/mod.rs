@@ -37,11 +37,12 @@ pub(crate) use self::{
     early::is_due,
     flights::Flights,
     lease::{Claimed, Lease, Terms},
-    loader::{BatchBlocking, PlainBlocking, ToldBlocking},
+    loader::{BatchBlocking, PlainBlocking, Sealed, ToldBlocking},
     many::fly_many,
     negatives::Negatives,
     outage::Outage,
     plan::{Plan, Reading, Writing},
+    together::all,
 };
 pub use self::{
     loader::{Batch, BatchLoader, Loader, Plain, Spawned, Told},

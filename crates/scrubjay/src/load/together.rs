@@ -30,7 +30,7 @@ pub(super) async fn first(one: impl Future<Output = ()>, other: impl Future<Outp
 }
 
 /// What all of `futures` come to, in their order.
-pub(super) async fn all<'f, T>(futures: impl IntoIterator<Item = impl Future<Output = T> + Send + 'f>) -> Vec<T> {
+pub(crate) async fn all<'f, T>(futures: impl IntoIterator<Item = impl Future<Output = T> + Send + 'f>) -> Vec<T> {
     enum Part<'f, T> {
         Running(Pin<Box<dyn Future<Output = T> + Send + 'f>>),
         Done(Option<T>),
