@@ -36,7 +36,8 @@ use crate::{Error, Result, url::Url};
 /// - **Repetition**: a call whose connection turns out to be lost is repeated once, if that is harmless or none of it was sent.
 /// - **Runtimes and processes** each have connections of their own; those of a finished runtime cost the next call a
 ///   reconnect. A forked child makes its own.
-/// - **Order**: each reply must repeat its request's token; a surplus, foreign or missing one closes the connection.
+/// - **Order**: each reply must repeat its request's token, and a batch of reads stands between two; a surplus, foreign or
+///   missing one closes the connection.
 /// - **Several servers**: keys stay where they are when one is down; its keys fail until it is back.
 /// - **Ttls** are whole seconds, rounded up. memcached's clock ticks once a second, so an entry is given one second more than
 ///   asked, is never early, and goes up to a second late; what `ttl` tells is what is certain to be left. An entry that would
