@@ -1,12 +1,10 @@
 //! Many entries by one request: `get` and a line of keys.
 //!
 //! A server answers twenty meta commands and then serves others first; a `get` is one command, however many keys it has, and
-//! its reply comes in one piece. It knows no tokens, so it stands between two reads of [`PROBE`] that do: what comes between
-//! their answers is this request's, and every value repeats its key.
+//! its reply comes in one piece. It knows no tokens, so it stands between two reads that do, of a key that nobody uses: what
+//! comes between their answers is this request's, and every value repeats its key.
 //!
 //! Finding where the reply ends is the connection's work ([`Listing`]); reading it is the caller's ([`Entries`]).
-
-use std::fmt::Write as _;
 
 use bytes::{Bytes, BytesMut};
 
@@ -14,7 +12,7 @@ use super::{
     Dialect, Found, Frames, Key, LONGEST_KEY, Refusal, Reply, Violation, Want,
     codec::{LONGEST_COMMAND, Unsayable},
     frame::{Entry, Extent},
-    meta::{PROBE, has_token},
+    meta::{has_token, put_probe},
 };
 
 /// Appends the request; answers how to find its reply. In the meta dialect it takes `token` and the next one.
@@ -29,7 +27,7 @@ pub(super) fn encode(
         return Err(Unsayable::Listed("tell a ttl, or leave the value out"));
     }
     if dialect == Dialect::Meta {
-        probe(token, out);
+        put_probe(token, out);
     }
     let command = if want.cas { "gets" } else { "get" };
     let (mut lines, mut start) = (0, 0);
@@ -50,18 +48,13 @@ pub(super) fn encode(
     out.extend_from_slice(if lines == 0 { b"" } else { b"\r\n" });
     let due = match dialect {
         Dialect::Meta => {
-            probe(token.wrapping_add(1), out);
+            put_probe(token.wrapping_add(1), out);
             Due::Opening
         }
         Dialect::Classic if lines == 0 => return Err(Unsayable::Line),
         Dialect::Classic => Due::Lines,
     };
     Ok(Listing { dialect, due, lines, entries: keys.len(), refusal: None, pieces: Vec::new() })
-}
-
-fn probe(token: u64, out: &mut BytesMut) {
-    // Writing into a buffer that grows cannot fail.
-    let _ = write!(out, "{PROBE} O{token}\r\n");
 }
 
 /// Finds the end of the reply as it comes.

@@ -33,7 +33,7 @@ fn try_encode(request: &Request<'_>, token: u64, out: &mut BytesMut) -> std::fmt
             let flags = Flags::start(out, "mg ", key);
             let wanted = [(want.value, " v"), (want.ttl, " t"), (want.cas, " c"), (want.flags, " f")];
             wanted.iter().filter(|(wanted, _)| *wanted).for_each(|(_, flag)| out.extend_from_slice(flag.as_bytes()));
-            flags.end(token, out)
+            flags.end(token, out);
         }
         Request::Store { key, value, mode, expiry, flags: number } => {
             let flags = Flags::start(out, "ms ", key);
@@ -54,16 +54,16 @@ fn try_encode(request: &Request<'_>, token: u64, out: &mut BytesMut) -> std::fmt
                 Mode::Prepend => out.write_str(" MP")?,
                 Mode::CompareAndSet(version) => write!(out, " C{version}")?,
             }
-            flags.end(token, out)?;
+            flags.end(token, out);
             out.extend_from_slice(value);
-            out.write_str("\r\n")
+            out.extend_from_slice(b"\r\n");
         }
         Request::Delete { key, cas } => {
             let flags = Flags::start(out, "md ", key);
             if let Some(version) = cas {
                 write!(out, " C{version}")?;
             }
-            flags.end(token, out)
+            flags.end(token, out);
         }
         Request::Count { key, direction, by, create } => {
             let flags = Flags::start(out, "ma ", key);
@@ -74,33 +74,33 @@ fn try_encode(request: &Request<'_>, token: u64, out: &mut BytesMut) -> std::fmt
             if let Some((initial, expiry)) = create {
                 write!(out, " N{expiry} J{initial}")?;
             }
-            flags.end(token, out)
+            flags.end(token, out);
         }
         Request::Touch { key, expiry } => {
             let flags = Flags::start(out, "mg ", key);
             write!(out, " T{expiry}")?;
-            flags.end(token, out)
+            flags.end(token, out);
         }
         Request::Inspect { key } => {
             let flags = Flags::start(out, "me ", key);
             out.write_str(flags.base64)?;
-            probe(token, out)
+            probe(token, out);
         }
         // Lists have an encoder of their own.
         Request::Version | Request::GetMany { .. } => {
             out.write_str("version")?;
-            probe(token, out)
+            probe(token, out);
         }
         Request::FlushAll => {
             out.write_str("flush_all")?;
-            probe(token, out)
+            probe(token, out);
         }
         Request::Stats { group } => {
             out.write_str("stats")?;
             if !group.is_empty() {
                 write!(out, " {group}")?;
             }
-            probe(token, out)
+            probe(token, out);
         }
         Request::Raw { line, data } => {
             out.extend_from_slice(line);
@@ -108,9 +108,10 @@ fn try_encode(request: &Request<'_>, token: u64, out: &mut BytesMut) -> std::fmt
                 out.write_str("\r\n")?;
                 out.extend_from_slice(data);
             }
-            probe(token, out)
+            probe(token, out);
         }
     }
+    Ok(())
 }
 
 /// The flags behind a key.
@@ -127,11 +128,9 @@ impl Flags {
         Self { base64: if matches!(key, Key::Encoded(_)) { " b" } else { "" } }
     }
 
-    fn end(self, token: u64, out: &mut BytesMut) -> std::fmt::Result {
+    fn end(self, token: u64, out: &mut BytesMut) {
         out.extend_from_slice(self.base64.as_bytes());
-        out.extend_from_slice(b" O");
-        put_number(token, out);
-        out.write_str("\r\n")
+        put_token(token, out);
     }
 }
 
@@ -149,8 +148,23 @@ fn put_number(mut number: u64, out: &mut BytesMut) {
     }
 }
 
-fn probe(token: u64, out: &mut BytesMut) -> std::fmt::Result {
-    write!(out, "\r\n{PROBE} O{token}\r\n")
+/// Ends the line of a command that knows no token, and appends a read of [`PROBE`].
+fn probe(token: u64, out: &mut BytesMut) {
+    out.extend_from_slice(b"\r\n");
+    put_probe(token, out);
+}
+
+/// Appends a read of [`PROBE`].
+pub(super) fn put_probe(token: u64, out: &mut BytesMut) {
+    out.extend_from_slice(PROBE.as_bytes());
+    put_token(token, out);
+}
+
+/// Appends the token, which ends a line.
+fn put_token(token: u64, out: &mut BytesMut) {
+    out.extend_from_slice(b" O");
+    put_number(token, out);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// The reply, if `frame` completes it.

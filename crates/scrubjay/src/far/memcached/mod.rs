@@ -39,7 +39,8 @@ use crate::{Error, Result, url::Url};
 /// - **Repetition**: a call whose connection turns out to be lost is repeated once, if that is harmless or none of it was sent.
 /// - **Runtimes and processes** each have connections of their own. When a runtime has ended, the next call from another one
 ///   reconnects. A forked child makes its own connections.
-/// - **Order**: each reply must repeat its request's token; a surplus, foreign or missing one closes the connection.
+/// - **Order**: each reply must repeat its request's token, and a batch of reads is enclosed by two; a surplus, foreign or
+///   missing one closes the connection.
 /// - **Several servers**: keys stay where they are when a server is down; its keys fail until it is back.
 /// - **Ttls** are whole seconds, rounded up. memcached's clock ticks once a second, so an entry is given one second more than
 ///   asked: it never expires early, and up to a second late. `ttl` returns the time that is certainly left. An entry that would
