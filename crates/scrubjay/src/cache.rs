@@ -262,6 +262,10 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     }
 
     /// Removes the entry under `key`; says whether a live one stood there.
+    ///
+    /// A cache whose loads leave more than live entries in a store (its policy has a `grace` or a `negative-ttl`, or a call's had)
+    /// reads before it removes, which is another round trip. Any other takes for an entry what the loads of *other* caches
+    /// leave there, and the lease of a load under way.
     pub fn delete<'a>(&'a self, key: impl Into<Key<'a>>) -> Delete<'a, V> {
         engine::Request::new(&self.0, engine::Delete { key: key.into() })
     }

@@ -91,6 +91,11 @@ impl Entry {
         Self::open_envelope(bytes).unwrap_or_else(|| Self::bare(bytes))
     }
 
+    /// Whether `bytes` are an entry that is kept for longer than it is fresh.
+    pub(crate) fn has_grace(bytes: &Bytes) -> bool {
+        Self::open_envelope(bytes).is_some_and(|entry| !entry.grace.is_zero())
+    }
+
     fn open_envelope(bytes: &Bytes) -> Option<Self> {
         let rest = bytes.strip_prefix(&MAGIC)?.strip_prefix(&[VERSION])?;
         let (&flags, mut rest) = rest.split_first()?;

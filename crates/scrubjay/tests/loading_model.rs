@@ -127,8 +127,7 @@ struct Model {
     negative_ttl: Option<u64>,
     held: [Option<Held>; 2],
     rests_until: [u64; 2],
-    /// A store sees only that something stands there: a delete of what is no value says that it did, and what is to expire
-    /// is let go of, by which a load elsewhere learns of it.
+    /// In a store what is no value and is to expire is let go of, by which a load elsewhere learns of it.
     far: bool,
 }
 
@@ -250,11 +249,7 @@ impl Model {
                 (matches!(state, State::Fresh(..)).to_string(), 0)
             }
             Op::Delete(key) => {
-                let live = match self.state(key) {
-                    State::Fresh(..) => true,
-                    State::Stale(_) | State::Negative => self.far,
-                    State::Miss => false,
-                };
+                let live = matches!(self.state(key), State::Fresh(..));
                 (self.held[key], self.rests_until[key]) = (None, 0);
                 (live.to_string(), 0)
             }

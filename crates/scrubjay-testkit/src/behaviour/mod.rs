@@ -19,6 +19,7 @@ pub mod lookup;
 pub mod namespaces;
 mod need;
 pub mod plugins;
+pub mod remains;
 pub mod requests;
 pub mod server;
 pub mod ttl;
@@ -224,6 +225,11 @@ behaviours! { $
     lookup {
         lookup_tells_value_source_and_ttl [Retention]
         lookup_says_why_there_is_no_value []
+    }
+    remains {
+        a_stale_value_is_gone_to_every_verb [Retention Expire CompareAndSet Increment]
+        a_negative_entry_is_none_to_every_verb [Retention Expire CompareAndSet Increment]
+        a_lease_is_no_entry_to_any_verb [Retention Expire CompareAndSet Increment]
     }
     namespaces {
         namespaces_do_not_see_each_other [Retention]

@@ -204,6 +204,11 @@ impl Policy {
         self.early_refresh.is_some_and(|beta| beta > 0.0)
     }
 
+    /// Whether what it loads may leave something in the store that is no live entry.
+    pub(crate) fn leaves_remains(&self) -> bool {
+        !self.grace().is_zero() || self.negative_ttl.is_some_and(|ttl| !ttl.is_zero())
+    }
+
     /// The first field, if there is one, by which entries have more to tell than their value.
     pub(crate) fn field_that_needs_more_than_values(&self) -> Option<&'static str> {
         let fields = [

@@ -48,7 +48,9 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for CompareAndSet<'_, V> {
         let item = Item { key: &wire, value: engine.encode(far, &value)?, ttl };
         let change = engine.begin_change(vec![key]);
         let call = engine.call(Operation::CompareAndSet, options);
-        let written = far.store.compare_and_set(call, &item, &self.token).await?;
+        let written = far.store.compare_and_set(call, &item, &self.token).await?
+            // What only stands in an entry's place is no entry.
+            || (self.token == Token::Absent && engine.put_over_the_dead(far, call, &item).await?);
         if written {
             change.succeed(value, ttl);
         }

@@ -71,5 +71,11 @@ async fn delete<V: Clone + Send + Sync + 'static>(
     let wire = engine.wire(&keys);
     let wire: Vec<&str> = wire.iter().map(|key| &**key).collect();
     let _change = engine.begin_change(keys);
-    far.store.delete(engine.call(operation, options), &wire).await
+    let call = engine.call(operation, options);
+    let alive = engine.alive(far, call, &wire).await?;
+    let mut deleted = far.store.delete(call, &wire).await?;
+    for (deleted, alive) in deleted.iter_mut().zip(alive.into_iter().flatten()) {
+        *deleted &= alive;
+    }
+    Ok(deleted)
 }

@@ -1,6 +1,6 @@
 //! `exists`: whether a live entry stands under a key. The far tier decides, where there is one.
 
-use super::{Command, Engine, Options, command::single_key, inspect::Inspected};
+use super::{Command, Engine, Options, command::single_key};
 use crate::{Key, Operation, Result, far::Want};
 
 /// The command of [`Cache::exists`](crate::Cache::exists).
@@ -27,6 +27,6 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Exists<'_> {
             let found = far.store.get(call, &[&*wire], Want::PRESENCE).await?;
             return Ok(found.first().is_some_and(Option::is_some));
         }
-        Ok(matches!(engine.inspect(far, call, &wire).await?, Inspected::Live { .. }))
+        Ok(engine.inspect(far, call, &wire).await?.is_alive())
     }
 }

@@ -45,7 +45,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for GetMany<'_, V> {
         let wire: Vec<&str> = wire.iter().map(|key| &**key).collect();
         let tickets: Option<Vec<_>> = keys.iter().map(|key| engine.fill_ticket(*key)).collect();
         let want = if tickets.is_some() { Want::VALUE_AND_TTL } else { Want::VALUE };
-        let found = far.store.get(engine.call(Operation::GetMany, options), &wire, want).await?;
+        let found = engine.read(far, engine.call(Operation::GetMany, options), &wire, want).await?;
 
         self.reads.near_hits += (values.len() - missing.len()) as u64;
         for (position, found) in found.into_iter().enumerate() {

@@ -20,12 +20,63 @@ pub(super) enum Inspected {
     Live { left: Option<Duration>, token: Option<Token>, entry: Entry },
 }
 
+impl Inspected {
+    pub(super) fn is_alive(&self) -> bool {
+        matches!(self, Self::Live { .. })
+    }
+}
+
 impl<V: Clone + Send + Sync + 'static> Engine<V> {
     /// Reads what stands under `wire`.
     pub(super) async fn inspect(&self, far: &Far<V>, call: Call, wire: &str) -> Result<Inspected> {
         let want = if far.capability.compare_and_set { Want::EVERYTHING } else { Want::VALUE_AND_TTL };
         let found = far.store.get(call, &[wire], want).await?.pop().flatten();
         Ok(found.map_or(Inspected::Absent, |found| self.judge(found)))
+    }
+
+    /// Reads what is `wanted` of `keys`, and the ttl too of entries of which only that tells whether they are fresh.
+    pub(super) async fn read(
+        &self,
+        far: &Far<V>,
+        call: Call,
+        keys: &[&str],
+        wanted: Want,
+    ) -> Result<Vec<Option<Found>>> {
+        let with_ttl = Want { ttl: true, ..wanted };
+        if wanted.ttl || self.expects_remains() {
+            return far.store.get(call, keys, with_ttl).await;
+        }
+        let mut found = far.store.get(call, keys, wanted).await?;
+        if self.bare || !far.capability.expire {
+            return Ok(found);
+        }
+        // Another program may expect some where this one does not.
+        let has_grace = |found: &Option<Found>| found.as_ref().is_some_and(|found| Entry::has_grace(&found.value));
+        let graced: Vec<usize> = (0..found.len()).filter(|&index| has_grace(&found[index])).collect();
+        if graced.is_empty() {
+            return Ok(found);
+        }
+        let again: Vec<&str> = graced.iter().map(|&index| keys[index]).collect();
+        let whole = far.store.get(call, &again, with_ttl).await?;
+        for (index, whole) in graced.into_iter().zip(whole) {
+            found[index] = whole;
+        }
+        Ok(found)
+    }
+
+    /// Whether loads of this cache leave more in the store than live entries.
+    fn expects_remains(&self) -> bool {
+        !self.bare && (self.policy.leaves_remains() || self.loads.have_left_remains())
+    }
+
+    /// Of which of `keys` a live entry stands in the store; `None` if nothing else is expected there.
+    pub(super) async fn alive(&self, far: &Far<V>, call: Call, keys: &[&str]) -> Result<Option<Vec<bool>>> {
+        if !self.expects_remains() {
+            return Ok(None);
+        }
+        let found = far.store.get(call, keys, Want::VALUE_AND_TTL).await?;
+        let is_alive = |found: Option<Found>| found.is_some_and(|found| self.judge(found).is_alive());
+        Ok(Some(found.into_iter().map(is_alive).collect()))
     }
 
     fn judge(&self, found: Found) -> Inspected {

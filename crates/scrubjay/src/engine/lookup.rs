@@ -111,7 +111,7 @@ pub(super) async fn look_up<V: Clone + Send + Sync + 'static>(
     let wire = engine.layout.wire(key);
     let ticket = engine.fill_ticket(key);
     let want = if ticket.is_some() || operation == Operation::Lookup { Want::VALUE_AND_TTL } else { Want::VALUE };
-    let found = far.store.get(engine.call(operation, options), &[&*wire], want).await?.pop().flatten();
+    let found = engine.read(far, engine.call(operation, options), &[&*wire], want).await?.pop().flatten();
     let Some(found) = found else { return Ok(Lookup::Miss(MissReason::Absent)) };
     Ok(match engine.receive(far, key, &found, ticket) {
         Received::Fresh { value, ttl, .. } => Lookup::Fresh { value, source: Source::Far, ttl },
@@ -209,7 +209,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for GetForUpdate<'_> {
         let key = engine.qualify(&self.key, options);
         let wire = engine.layout.wire(key);
         let call = engine.call(Operation::GetForUpdate, options);
-        let found = far.store.get(call, &[&*wire], Want::VALUE_AND_TOKEN).await?.pop().flatten();
+        let found = engine.read(far, call, &[&*wire], Want::VALUE_AND_TOKEN).await?.pop().flatten();
         let Some(mut found) = found else { return Ok(absent) };
         let token = found.token.take().ok_or_else(|| far.store.info().unsupported(Operation::GetForUpdate))?;
         let value = engine.receive(far, key, &found, None).fresh();

@@ -36,7 +36,8 @@ impl MemoryStore {
             };
         }
         let held = self.0.read(key)?;
-        Some(Found { value: held.value, ttl: held.ttl, token: Some(Token::Version(held.version)) })
+        let token = want.token.then_some(Token::Version(held.version));
+        Some(Found { value: held.value, ttl: held.ttl.filter(|_| want.ttl), token })
     }
 
     /// Reads, computes and compares until nobody came between: no user code runs under the engine's lock.

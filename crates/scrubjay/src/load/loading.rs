@@ -197,6 +197,9 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         let mut kept = true;
         if let Some(far) = &engine.far {
             let grace = if ttl.is_some() { grace } else { Duration::ZERO };
+            if !grace.is_zero() {
+                engine.loads.leave_remains();
+            }
             let kept_for = ttl.map(|ttl| ttl.saturating_add(grace));
             kept = match engine.encode_with(far, &value, grace, cost) {
                 Ok(bytes) => self.put(far, right, bytes, kept_for).await?,
@@ -238,6 +241,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
             near.memory.delete_unless(self.near_key().pair(), lead.void());
         }
         if let Some(far) = &engine.far {
+            engine.loads.leave_remains();
             self.put(far, right, Entry::new(Content::Negative).seal(), Some(ttl)).await?;
         } else {
             let clock = engine.near.as_ref().map_or(&engine.clock, |near| near.memory.clock());

@@ -22,7 +22,10 @@ mod sync;
 mod together;
 mod upkeep;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 pub(crate) use self::{
     back_off::BackOffs,
@@ -53,6 +56,7 @@ pub(crate) struct Loads<V> {
     pub(crate) negatives: Negatives,
     pub(crate) outage: Arc<Outage>,
     pub(crate) locks: Locks,
+    remains: AtomicBool,
 }
 
 impl<V> Loads<V> {
@@ -63,7 +67,18 @@ impl<V> Loads<V> {
             negatives: Negatives::default(),
             outage: Arc::default(),
             locks: Locks::default(),
+            remains: AtomicBool::new(false),
         }
+    }
+
+    /// A load leaves something in the store that will be no live entry: a value past its ttl, or that there is none.
+    fn leave_remains(&self) {
+        self.remains.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether any load has.
+    pub(crate) fn have_left_remains(&self) -> bool {
+        self.remains.load(Ordering::Relaxed)
     }
 
     /// Makes void what loads of `key` bring and know, now and when the answer is dropped: a write stands in between.
