@@ -19,7 +19,8 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     /// Waits for the lock called `key` and holds it for `hold`, or as long as it is [renewed](Guard::renew).
     ///
     /// Of all programs that share the store and the namespace one holds it at a time; on a near-only cache, of all clones of
-    /// this cache. It is a name of its own: the entry under `key` is not touched, and `clear` does not free it.
+    /// this cache. It is a name of its own: the entry under `key` is not touched, and clearing a namespace does not free it.
+    /// (What empties the whole store does: `clear_server`, and on a store in this process a `clear` without a namespace.)
     ///
     /// **What it is not.** A lease ends when its time is over, whatever its holder is doing: a process that was paused for
     /// longer goes on believing that it holds it. Where two holders at once would do harm, hand the
