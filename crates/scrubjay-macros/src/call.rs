@@ -188,10 +188,8 @@ impl Expansion {
                 return quote!(::scrubjay::Result::Ok(#text::from(::core::convert::Into::<::std::string::String>::into(#key))));
             }
             Key::Function(key) => {
-                let arguments = kept().map(|argument| match id_of(argument) {
-                    Some(id) => quote!(#id),
-                    None => quote!(&#argument),
-                });
+                let arguments =
+                    kept().map(|argument| id_of(argument).map_or_else(|| quote!(&#argument), |id| quote!(#id)));
                 return quote! {
                     ::scrubjay::Result::Ok(#text::from(::core::convert::Into::<::std::string::String>::into((#key)(#(#arguments),*))))
                 };

@@ -132,10 +132,10 @@ impl ArgumentKey {
     }
 
     /// Adds a set, whose elements come in any order.
-    fn set(&mut self, name: &str, elements: impl Iterator<Item = impl Serialize>) {
+    fn set(&mut self, name: &str, mut elements: impl Iterator<Item = impl Serialize>) {
         self.separate();
         let mut sorted = Sorted::open(&mut self.text.0);
-        let told = elements.map(|element| sorted.entry(&element)).collect::<Written>();
+        let told = elements.try_for_each(|element| sorted.entry(&element));
         sorted.close();
         if let Err(error) = told {
             self.fail(name, &error.0);

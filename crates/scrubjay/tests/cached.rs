@@ -691,7 +691,9 @@ mod places_in_code {
 
     #[tokio::test]
     async fn an_async_function_may_call_itself() {
-        assert_eq!(tokio::spawn(fibonacci(12, "a")).await.unwrap(), 144);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(fibonacci(12, "a"));
+        assert_eq!(tasks.join_all().await, [144]);
         assert_eq!(calls("fibonacci"), 13);
         assert_eq!(fibonacci::peek(11, "a").await.unwrap(), Some(89));
     }
