@@ -127,8 +127,6 @@ struct Model {
     negative_ttl: Option<u64>,
     held: [Option<Held>; 2],
     rests_until: [u64; 2],
-    /// In a store what is no value and is to expire is let go of, by which a load elsewhere learns of it.
-    far: bool,
 }
 
 impl Model {
@@ -372,8 +370,7 @@ async fn differs(tiers: &str, seed: u64) -> Option<String> {
     };
     let clock = Clock::manual();
     let cache = cache(tiers, &clock, policy);
-    let mut model =
-        Model { now: 0, grace, back_off, negative_ttl, held: [None; 2], rests_until: [0; 2], far: tiers != "near" };
+    let mut model = Model { now: 0, grace, back_off, negative_ttl, held: [None; 2], rests_until: [0; 2] };
     let mut played = Vec::new();
     for value in 0..OPS as u64 {
         let op = op(&mut random, value);
