@@ -5,7 +5,7 @@
 #![expect(clippy::print_stdout, reason = "figures are printed")]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     sync::{
         Arc, LazyLock,
@@ -16,7 +16,7 @@ use std::{
 
 use parking_lot::Mutex;
 use scrubjay::{
-    Cache, Clock, Error, ErrorKind, Memory, Policy, Ttl, cached, caches,
+    Cache, Clock, Error, ErrorKind, Memory, Policy, Ttl, cached, cached_many, caches,
     far::{MemoryStore, layer::Chaos},
     serializer::Json,
 };
@@ -830,6 +830,53 @@ mod errors {
         called("each");
         tokio::task::yield_now().await;
         Err(Opaque(calls("each")))
+    }
+
+    #[cached]
+    async fn panics_first() -> u32 {
+        called("panics_first");
+        tokio::task::yield_now().await;
+        assert!(calls("panics_first") > 1, "the first call panics");
+        7
+    }
+
+    #[cached_many]
+    async fn panics_first_of_many(ids: &[u64]) -> HashMap<u64, u32> {
+        called("panics_first_of_many");
+        tokio::task::yield_now().await;
+        assert!(calls("panics_first_of_many") > 1, "the first call panics");
+        ids.iter().map(|id| (*id, 7)).collect()
+    }
+
+    #[cached]
+    async fn panics_before_all() -> Result<u32, Own> {
+        called("panics_before_all");
+        tokio::task::yield_now().await;
+        panic!("the first call panics")
+    }
+
+    /// Those who waited for a run that panicked do not all run the function at once.
+    #[tokio::test]
+    async fn a_panic_is_followed_by_one_run_or_shared_as_an_error() {
+        let mut tasks = JoinSet::new();
+        (0..20).for_each(|_| drop(tasks.spawn(panics_first())));
+        (0..20).for_each(|_| drop(tasks.spawn(async { panics_first_of_many(&[1, 2]).await[&1] })));
+        let mut panics = 0;
+        while let Some(answer) = tasks.join_next().await {
+            match answer {
+                Ok(value) => assert_eq!(value, 7),
+                Err(_) => panics += 1,
+            }
+        }
+        assert_eq!((panics, calls("panics_first"), calls("panics_first_of_many")), (2, 2, 2));
+
+        let mut tasks = JoinSet::new();
+        (0..20).for_each(|_| drop(tasks.spawn(panics_before_all())));
+        let mut errors = 0;
+        while let Some(answer) = tasks.join_next().await {
+            errors += usize::from(matches!(answer, Ok(Err(Own::Cache(_)))));
+        }
+        assert_eq!((errors, calls("panics_before_all")), (19, 1), "where the error can be told");
     }
 
     #[cached]

@@ -13,10 +13,10 @@ use super::{
     Answer, Call, Flight, Keep, Sharing,
     call::Target,
     face::{Async, Blocking, Face, at_once},
-    sharing::{Verdict, settle},
+    sharing::{Verdict, is_worth_another_try, settle},
 };
 use crate::{
-    Outcome, Result,
+    ErrorKind, Outcome, Result,
     engine::{DeleteMany, GetMany, GetOrLoadMany},
     load::{BatchLoader, Sealed, all},
 };
@@ -206,7 +206,7 @@ where
         Ok(None) => return run(distinct(ids)).await,
         Ok(Some((target, keys))) => {
             let by_told = by_told(&target, &keys, &ids);
-            let loader = Behind::<X, A, B, F, R, K, S> {
+            let loader = || Behind::<X, A, B, F, R, K, S> {
                 run: &run,
                 failed: &failed,
                 target: &target,
@@ -216,10 +216,15 @@ where
                 of: PhantomData,
             };
             if target.flight == Flight::Own {
-                loader.load_beside(&keys, &ids).await
+                loader().load_beside(&keys, &ids).await
             } else {
-                let command = GetOrLoadMany::new(keys.iter().map(Into::into).collect(), loader);
-                target.load::<X, _>(command).await
+                loop {
+                    let command = GetOrLoadMany::new(keys.iter().map(Into::into).collect(), loader());
+                    match target.load::<X, _>(command).await {
+                        Err(error) if error.kind() == ErrorKind::Load && is_worth_another_try(&error, sharing) => {}
+                        answer => break answer,
+                    }
+                }
             }
         }
     };

@@ -7,7 +7,7 @@ use super::{
     call::Target,
     face::{Async, Blocking, Face, at_once},
     own::Own,
-    sharing::{Verdict, settle},
+    sharing::{Verdict, is_worth_another_try, settle},
 };
 use crate::{
     Outcome, Result,
@@ -79,10 +79,13 @@ where
             }
             return own.finish().await;
         }
-        Ok(Some((target, key))) => {
+        Ok(Some((target, key))) => loop {
             let loader = Behind { own: &own, target: &target, key: &key, keep: &keep, sharing, face: PhantomData::<X> };
-            target.load::<X, _>(GetOrLoad::new((&*key).into(), loader)).await
-        }
+            match target.load::<X, _>(GetOrLoad::new((&*key).into(), loader)).await {
+                Err(error) if own.is_ahead() && is_worth_another_try(&error, sharing) => {}
+                answer => break answer,
+            }
+        },
     };
     let verdict = match answer {
         Ok(value) => match A::close(value) {

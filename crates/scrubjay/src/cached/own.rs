@@ -29,6 +29,11 @@ where
         Self(Mutex::new(Progress::Ahead(run)))
     }
 
+    /// Whether it has not begun.
+    pub(super) fn is_ahead(&self) -> bool {
+        matches!(*self.0.lock(), Progress::Ahead(_))
+    }
+
     /// Runs the function. What it returns stays here too, for a caller who does not get it from the cache.
     ///
     /// # Errors

@@ -210,7 +210,7 @@ pub(super) fn settle<E, S: Sharing<E>>(function: &str, error: Error, sharing: S)
     {
         return Verdict::Return(error);
     }
-    if kind == ErrorKind::Load {
+    if kind == ErrorKind::Load && !tells_of_nobodys_error(&error) {
         return Verdict::CallItself;
     }
     match sharing.of_cache(error) {
@@ -220,6 +220,17 @@ pub(super) fn settle<E, S: Sharing<E>>(function: &str, error: Error, sharing: S)
             None => Verdict::CallItself,
         },
     }
+}
+
+/// Whether to ask the cache again after `error`, which says nothing of the function and cannot be returned: whoever ran it
+/// panicked, or took longer than this caller could wait. If all called the function themselves it would run for all at once.
+pub(super) fn is_worth_another_try<E, S: Sharing<E>>(error: &Error, sharing: S) -> bool {
+    (tells_of_nobodys_error(error) || error.kind() == ErrorKind::Timeout) && sharing.of_cache(error.clone()).is_err()
+}
+
+/// Whether a load failed without an error of its loader.
+fn tells_of_nobodys_error(error: &Error) -> bool {
+    error.kind() == ErrorKind::Load && std::error::Error::source(error).is_none()
 }
 
 /// What to do about failures that calling the function does not mend.
