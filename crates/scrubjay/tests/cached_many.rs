@@ -1,6 +1,7 @@
 //! `#[cached_many]`: the function sees what is missing, once each, and its callers see everything.
 
 #![cfg(feature = "macros")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, HashMap};
 
