@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use crate::{
     Cache, Clock, Error, KeyBuilder, KeyLayout, Memory, Policy, Result, Ttl, Wire, caches,
     config::{EffectivePolicy, PluginChoice, Recipe},
-    engine::{Choices, Engine, Far},
+    engine::{Engine, Far},
     far::{
         AnyStore,
         layer::{Layer, Timeout},
@@ -234,7 +234,7 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
         engine.loads = Arc::new(Loads::new(EffectivePolicy::from(engine.policy).detached_loads()));
         engine.bare = recipe.wire == Wire::Bare;
         engine.clock = clock.unwrap_or(engine.clock);
-        engine.policy_of(&Choices::default())?;
+        engine.check(&EffectivePolicy::from(engine.policy))?;
         if let Some(ttl) = recipe.near_ttl {
             engine.set_near_ttl(ttl)?;
         }

@@ -28,7 +28,7 @@ pub(crate) enum Thread {
 
 impl Choices {
     /// `plan`, as they say.
-    pub(super) fn apply_to(&self, plan: Plan, refreshes: bool) -> Plan {
+    pub(super) fn apply_to<'p>(&self, plan: Plan<'p>, refreshes: bool) -> Plan<'p> {
         let plan = plan.choosing(self.reading, self.writing, refreshes);
         if self.thread == Thread::Kept { plan.keeping_a_thread() } else { plan }
     }
@@ -80,18 +80,27 @@ impl<V: Clone + Send + Sync + 'static, C: Command<V> + Loading> Request<'_, V, C
 
 impl<V: Clone + Send + Sync + 'static> Engine<V> {
     /// The policy of a call that chose this; an error if it cannot be meant, or the far tier cannot keep what it asks for.
-    pub(crate) fn policy_of(&self, choices: &Choices) -> Result<EffectivePolicy> {
+    pub(super) fn policy_of(&self, choices: &Choices) -> Result<EffectivePolicy> {
         let policy = choices.over(self.policy);
+        // The cache's own was checked when it was built.
+        if choices.policy.is_some() {
+            self.check(&policy)?;
+        }
+        Ok(policy)
+    }
+
+    /// An error if `policy` cannot be meant, or the far tier cannot keep what it asks for.
+    pub(crate) fn check(&self, policy: &EffectivePolicy) -> Result<()> {
         policy.validate()?;
         let (Some(far), Some(field)) = (&self.far, policy.field_that_needs_more_than_values()) else {
-            return Ok(policy);
+            return Ok(());
         };
         let why = if self.bare {
             "it is kept in an envelope, which `wire=bare` switches off"
         } else if !far.capability.expire {
             "this store does not tell how long an entry still lives"
         } else {
-            return Ok(policy);
+            return Ok(());
         };
         Err(Error::config(format!("option `{field}`: {why}")))
     }

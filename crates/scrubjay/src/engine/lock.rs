@@ -50,7 +50,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Lock<'_> {
         // One counter serves all locks of a namespace: one for each would stay when its lock is long forgotten.
         let fence = engine.layout.aside("fence", QualifiedKey { key: "tokens", ..key });
         let timeout = options.timeout.unwrap_or(engine.timeout);
-        let terms = Terms { store: &store, key: &lock, hold: self.hold, timeout };
+        let terms = Terms { store: &store, key: &lock, operation: Operation::Lock, hold: self.hold, timeout };
         let mut pauses = Pauses::new();
         loop {
             let held_for = match terms.claim().await? {

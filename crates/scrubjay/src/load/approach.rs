@@ -198,7 +198,13 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         let may = far.capability.compare_and_set && !self.engine.bare && plan.writing == Writing::Keep;
         // What this process has in its own memory nobody else can hold and die, and no answer is lost.
         let hold = if far.capability.private && !far.capability.needs_runtime { FOREVER } else { hold };
-        may.then_some(Terms { store: &far.store, key: wire, hold, timeout: plan.store_timeout() })
+        may.then_some(Terms {
+            store: &far.store,
+            key: wire,
+            operation: Operation::GetOrLoad,
+            hold,
+            timeout: plan.store_timeout(),
+        })
     }
 
     fn is_refreshed_early(&self, left: Option<Duration>, cost: Duration) -> Result<bool> {

@@ -45,7 +45,7 @@ impl<V> Flown<V> {
 }
 
 /// Carries out `plan`: joins the load under way, or leads one.
-pub(crate) async fn fly<V, L>(engine: &Engine<V>, plan: &Plan, loader: L) -> Flown<V>
+pub(crate) async fn fly<V, L>(engine: &Engine<V>, plan: &Plan<'_>, loader: L) -> Flown<V>
 where
     V: Clone + Send + Sync + 'static,
     L: Loader<V>,
@@ -72,7 +72,7 @@ where
 }
 
 /// Loads beside somebody else, and keeps nothing.
-pub(super) async fn fly_alone<V, L>(engine: &Engine<V>, plan: &Plan, loader: L) -> Flown<V>
+pub(super) async fn fly_alone<V, L>(engine: &Engine<V>, plan: &Plan<'_>, loader: L) -> Flown<V>
 where
     V: Clone + Send + Sync + 'static,
     L: Loader<V>,
@@ -91,7 +91,7 @@ pub(super) enum Joined<V> {
 }
 
 /// Waits for somebody else's load, as long as `plan` says.
-pub(super) async fn join<V: Clone>(plan: &Plan, mut wait: Wait<V>) -> Result<Joined<V>> {
+pub(super) async fn join<V: Clone>(plan: &Plan<'_>, mut wait: Wait<V>) -> Result<Joined<V>> {
     let _edge = ancestry::waiting_for(wait.id())?;
     let arrival = match plan.policy.soft_timeout {
         None => None,
@@ -126,7 +126,7 @@ pub(super) async fn join<V: Clone>(plan: &Plan, mut wait: Wait<V>) -> Result<Joi
 }
 
 /// Ends the flight of `lead`. A load that its caller had no more time for is not everybody's failure: somebody else takes over.
-pub(super) fn land<V: Clone>(lead: Lead<V>, plan: &Plan, flown: &Flown<V>) {
+pub(super) fn land<V: Clone>(lead: Lead<V>, plan: &Plan<'_>, flown: &Flown<V>) {
     let late = plan.is_late() && matches!(&flown.result, Err(error) if error.kind() == ErrorKind::Timeout);
     if !late && flown.leader == Leader::Landed {
         lead.land(&flown.result);
@@ -136,7 +136,7 @@ pub(super) fn land<V: Clone>(lead: Lead<V>, plan: &Plan, flown: &Flown<V>) {
 /// A load about to begin, in the hands of the caller that leads it.
 pub struct Journey<'a, V> {
     engine: &'a Engine<V>,
-    plan: &'a Plan,
+    plan: &'a Plan<'a>,
     lead: Lead<V>,
 }
 
@@ -166,7 +166,7 @@ impl<V: Clone + Send + Sync + 'static> Journey<'_, V> {
         };
         let (wait, follow) = (lead.wait(), lead.follow());
         let engine = engine.clone();
-        let journey = Plan { deadline: None, ancestors: ancestry::current(), ..plan.clone() };
+        let journey = plan.of_a_task(ancestry::current());
         let task = runtime.spawn(async move {
             drop(Journey { engine: &engine, plan: &journey, lead }.in_place(loader).await);
         });

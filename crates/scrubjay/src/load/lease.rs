@@ -29,6 +29,8 @@ use crate::{
 pub(crate) struct Terms<'a> {
     pub(crate) store: &'a AnyStore,
     pub(crate) key: &'a str,
+    /// The command that it serves.
+    pub(crate) operation: Operation,
     /// How long it is held if nobody renews it.
     pub(crate) hold: Duration,
     /// How long a call to the store may take.
@@ -48,7 +50,7 @@ impl Terms<'_> {
         let mut lease = self.lease(Token::Absent, None);
         let (value, ttl) = lease.posture();
         let item = Item { key: self.key, value, ttl: Some(ttl) };
-        let token = match self.store.claim(Call::new(Operation::GetOrLoad, self.timeout), &item).await? {
+        let token = match self.store.claim(Call::new(self.operation, self.timeout), &item).await? {
             Claim::Won(token) => token,
             Claim::Held(found) => match found.token {
                 // A claim that was repeated on the way, after its answer was lost, finds itself.
@@ -75,9 +77,9 @@ impl Terms<'_> {
 
     /// A lease that may be held already when asking for it fails or is cut short: dropped, it is looked for and given up.
     fn lease(self, token: Token, beside: Option<Beside>) -> Lease {
-        let Self { store, key, hold, timeout } = self;
+        let Self { store, key, operation, hold, timeout } = self;
         let (store, key) = (store.clone(), key.to_owned());
-        Lease { store, key, hold, timeout, name: name(), beside, token, certain: false, settled: false }
+        Lease { store, key, operation, hold, timeout, name: name(), beside, token, certain: false, settled: false }
     }
 }
 
@@ -103,6 +105,7 @@ impl Beside {
 pub(crate) struct Lease {
     store: AnyStore,
     key: String,
+    operation: Operation,
     hold: Duration,
     timeout: Duration,
     name: Bytes,
@@ -203,7 +206,7 @@ impl Lease {
     /// Finds out under which token it is held; says whether it is.
     async fn make_certain(&mut self) -> Result<bool> {
         if !self.certain {
-            let call = Call::new(Operation::Get, self.timeout);
+            let call = self.call();
             let found = self.store.get(call, &[&*self.key], Want::VALUE_AND_TOKEN).await?.pop().flatten();
             let Some(token) = found.filter(|found| self.is_in(&found.value)).and_then(|found| found.token) else {
                 return Ok(false);
@@ -225,14 +228,18 @@ impl Lease {
                 self.replace(Entry { reload: None, ..entry.clone() }.seal(), Some(left)).await
             }
             _ => {
-                let call = Call::new(Operation::GetOrLoad, self.timeout);
+                let call = self.call();
                 self.store.compare_and_delete(call, &self.key, &self.token).await
             }
         }
     }
 
+    fn call(&self) -> Call {
+        Call::new(self.operation, self.timeout)
+    }
+
     async fn replace(&self, value: Bytes, ttl: Option<Duration>) -> Result<bool> {
-        let call = Call::new(Operation::GetOrLoad, self.timeout);
+        let call = self.call();
         self.store.compare_and_set(call, &Item { key: &self.key, value, ttl }, &self.token).await
     }
 }

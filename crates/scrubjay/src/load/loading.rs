@@ -47,7 +47,7 @@ pub(super) enum Right {
 /// A load under way.
 pub(super) struct Loading<'a, V> {
     pub(super) engine: &'a Engine<V>,
-    pub(super) plan: &'a Plan,
+    pub(super) plan: &'a Plan<'a>,
     pub(super) lead: &'a Lead<V>,
 }
 

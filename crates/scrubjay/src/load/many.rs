@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Carries out `plans`, which are for different keys and alike in all else; answers in their order.
-pub(crate) async fn fly_many<V, L>(engine: &Engine<V>, plans: Vec<Plan>, mut loader: L) -> Vec<Flown<V>>
+pub(crate) async fn fly_many<V, L>(engine: &Engine<V>, plans: Vec<Plan<'_>>, mut loader: L) -> Vec<Flown<V>>
 where
     V: Clone + Send + Sync + 'static,
     L: BatchLoader<V>,
@@ -59,7 +59,7 @@ where
 /// A key that this batch leads.
 struct Led<'p, V> {
     index: usize,
-    plan: &'p Plan,
+    plan: &'p Plan<'p>,
     lead: Lead<V>,
 }
 
@@ -169,7 +169,7 @@ where
         spares.push(spare);
     }
     let started = leads[0].plan.policy.refreshes_early().then(|| engine.clock.precise());
-    let keys = leads.iter().map(|led| led.plan.key.clone()).collect();
+    let keys = leads.iter().map(|led| led.plan.key.to_string()).collect();
     let answer = {
         let first = leads[0].loading(engine);
         let flights: Vec<FlightId> = leads.iter().map(|led| led.lead.id()).collect();
@@ -183,7 +183,7 @@ where
     let mut answer = answer;
     let results = leads.iter().zip(rights).zip(spares).map(|((led, right), spare)| {
         let answered = match &mut answer {
-            Ok(outcomes) => Ok(outcomes.remove(&led.plan.key).unwrap_or(Outcome::NotFound)),
+            Ok(outcomes) => Ok(outcomes.remove(&*led.plan.key).unwrap_or(Outcome::NotFound)),
             Err(error) => Err(error.clone()),
         };
         async move {

@@ -1,15 +1,18 @@
 //! What one call of `get_or_load` wants, with everything decided.
 
-use std::time::{Duration, Instant};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use super::flights::FlightId;
 use crate::{Error, ErrorKind, QualifiedKey, Ttl, clock, config::EffectivePolicy};
 
 /// What a call of `get_or_load` wants.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub(super) namespace: String,
-    pub(super) key: String,
+pub(crate) struct Plan<'p> {
+    pub(super) namespace: Cow<'p, str>,
+    pub(super) key: Cow<'p, str>,
     pub(super) ttl: Ttl,
     pub(super) timeout: Duration,
     pub(super) policy: EffectivePolicy,
@@ -45,12 +48,12 @@ pub(crate) enum Writing {
     Forget,
 }
 
-impl Plan {
-    pub(crate) fn new(namespace: &str, key: &str, ttl: Ttl, timeout: Duration, policy: EffectivePolicy) -> Self {
+impl<'p> Plan<'p> {
+    pub(crate) fn new(namespace: &'p str, key: &'p str, ttl: Ttl, timeout: Duration, policy: EffectivePolicy) -> Self {
         let deadline = policy.load_timeout.and_then(|timeout| clock::now().checked_add(timeout));
         Self {
-            namespace: namespace.to_owned(),
-            key: key.to_owned(),
+            namespace: Cow::Borrowed(namespace),
+            key: Cow::Borrowed(key),
             ttl,
             timeout,
             policy,
@@ -61,6 +64,13 @@ impl Plan {
             deadline,
             alone_from: None,
         }
+    }
+
+    /// The same plan, of a task of its own that runs inside of `ancestors` and has all the time it needs.
+    pub(super) fn of_a_task(&self, ancestors: Vec<FlightId>) -> Plan<'static> {
+        let owned = |text: &Cow<'_, str>| Cow::Owned(text.clone().into_owned());
+        let (namespace, key) = (owned(&self.namespace), owned(&self.key));
+        Plan { namespace, key, ancestors, deadline: None, ..*self }
     }
 
     pub(super) fn qualified(&self) -> QualifiedKey<'_> {
