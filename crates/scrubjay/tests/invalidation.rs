@@ -6,6 +6,8 @@
 #![cfg(all(feature = "redis", feature = "memcached", unix))]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test tells its figures, and what fails fails it")]
 
+mod random;
+
 use std::{
     collections::HashMap,
     future::poll_fn,
@@ -18,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+use random::Random;
 use scrubjay::{
     Cache, Clock, Error, Lease, Memory, Outcome, Policy,
     far::{
@@ -34,21 +37,9 @@ const ROUNDS: usize = 10_000;
 const AT_ONCE: usize = 64;
 const SEED: u64 = 0x5c2b_1a7e;
 
-/// Numbers at random, the same for the same seed.
-struct Random(u64);
-
 impl Random {
     fn of_round(round: usize) -> Self {
         Self(seed().wrapping_add(round as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
-    }
-
-    /// One below `bound` (splitmix64).
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
     }
 
     /// Lets others go first for a while.

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "figures are printed")]
 
+mod origin;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -12,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use origin::Origin;
 use parking_lot::Mutex;
 use scrubjay::{
     Cache, Clock, Error, ErrorKind, Lookup, Memory, Outcome, Policy, Wire, far::MemoryStore, serializer::Json,
@@ -34,27 +37,6 @@ fn caches(clock: &Clock, policy: Policy) -> [(&'static str, Cache<u32>); 3] {
 
 fn plain() -> [(&'static str, Cache<u32>); 3] {
     caches(&Clock::manual(), Policy::default())
-}
-
-/// A loader that counts its calls, and answers when it is told to.
-#[derive(Clone, Default)]
-struct Origin {
-    calls: Arc<AtomicU32>,
-    reached: Arc<Notify>,
-    answer: Arc<Notify>,
-}
-
-impl Origin {
-    async fn load(self) -> Result<u32, Error> {
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        self.reached.notify_one();
-        self.answer.notified().await;
-        Ok(42)
-    }
-
-    fn calls(&self) -> u32 {
-        self.calls.load(Ordering::SeqCst)
-    }
 }
 
 fn joined(cache: &Cache<u32>, origin: &Origin, tasks: &mut JoinSet<Result<u32, Error>>) {

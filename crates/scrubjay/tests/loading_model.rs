@@ -3,12 +3,15 @@
 //! A sequence that differs tells its seed; `SCRUBJAY_SEED=n` plays that one alone.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test tells its figures, and what fails fails it")]
 
+mod random;
+
 use std::{
     cell::Cell,
     collections::{BTreeMap, HashMap},
     time::Duration,
 };
 
+use random::Random;
 use scrubjay::{Cache, Clock, Error, Lookup, Memory, Outcome, Policy, Remaining, far::MemoryStore, serializer::Json};
 
 const SEEDS: u64 = 2_000;
@@ -16,18 +19,7 @@ const OPS: usize = 40;
 /// The ttl of a call that does not say.
 const TTL: u64 = 10;
 
-/// Numbers at random, the same for the same seed (splitmix64).
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-
     fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
     }

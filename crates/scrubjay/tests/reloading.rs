@@ -3,21 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+mod origin;
 
+use std::{collections::HashMap, time::Duration};
+
+use origin::Origin;
 use scrubjay::{
     Cache, Clock, Error, Lookup, Memory, Policy, Result,
     far::{Call, Item, MemoryStore, Store, Want},
     serializer::Json,
 };
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::task::JoinSet;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -58,26 +54,7 @@ impl Pair {
     }
 }
 
-/// A loader that counts its calls, and answers 42 when it is told to.
-#[derive(Clone, Default)]
-struct Origin {
-    calls: Arc<AtomicU32>,
-    reached: Arc<Notify>,
-    answer: Arc<Notify>,
-}
-
 impl Origin {
-    async fn load(self) -> Result<u32> {
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        self.reached.notify_one();
-        self.answer.notified().await;
-        Ok(42)
-    }
-
-    fn calls(&self) -> u32 {
-        self.calls.load(Ordering::SeqCst)
-    }
-
     /// A load of the key through `cache` that has begun.
     async fn reached_through(&self, cache: &Cache<u32>) -> JoinSet<Result<u32>> {
         let mut load = JoinSet::new();

@@ -79,9 +79,9 @@ impl<V: Clone + Send + Sync + 'static, L: Loader<V>> Command<V> for GetOrLoad<'_
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Self::Output> {
         let Some(loader) = self.loader.take() else { return L::output(None) };
         let policy = engine.policy_of(&self.choices)?;
-        let ttl = options.ttl.unwrap_or(engine.ttl);
+        let ttl = engine.ttl(options);
         ttl.lifetime()?;
-        let timeout = options.timeout.unwrap_or(engine.timeout);
+        let timeout = engine.timeout(options);
         let plan = Plan::new(engine.namespace(options), self.key.as_str(), ttl, timeout, policy);
         let plan = self.choices.apply_to(plan, self.refreshes);
         let Flown { result, source, .. } = fly(engine, &plan, loader).await;

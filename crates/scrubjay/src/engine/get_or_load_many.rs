@@ -53,9 +53,9 @@ impl<V: Clone + Send + Sync + 'static, L: BatchLoader<V>> Command<V> for GetOrLo
         let mut values = std::mem::take(&mut self.values);
         let Some(loader) = self.loader.take() else { return Ok(values) };
         let policy = engine.policy_of(&self.choices)?;
-        let (namespace, ttl) = (engine.namespace(options), options.ttl.unwrap_or(engine.ttl));
+        let (namespace, ttl) = (engine.namespace(options), engine.ttl(options));
         ttl.lifetime()?;
-        let timeout = options.timeout.unwrap_or(engine.timeout);
+        let timeout = engine.timeout(options);
 
         // Each missing key once, in the order in which they come.
         let mut places: HashMap<&str, usize> = HashMap::new();

@@ -49,7 +49,7 @@ impl<V: Clone + Send + Sync + 'static> Command<V> for Lock<'_> {
         let lock = engine.layout.aside("lock", key);
         // One counter serves all locks of a namespace: one for each would stay when its lock is long forgotten.
         let fence = engine.layout.aside("fence", QualifiedKey { key: "tokens", ..key });
-        let timeout = options.timeout.unwrap_or(engine.timeout);
+        let timeout = engine.timeout(options);
         let terms = Terms { store: &store, key: &lock, operation: Operation::Lock, hold: self.hold, timeout };
         let mut pauses = Pauses::new();
         loop {

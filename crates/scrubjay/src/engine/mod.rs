@@ -231,13 +231,23 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         QualifiedKey { namespace: self.namespace(options), key: key.as_str() }
     }
 
+    /// The ttl that a call means: its own, or the cache's.
+    fn ttl(&self, options: &Options<'_>) -> Ttl {
+        options.ttl.unwrap_or(self.ttl)
+    }
+
+    /// The timeout that a call means: its own, or the cache's.
+    fn timeout(&self, options: &Options<'_>) -> Duration {
+        options.timeout.unwrap_or(self.timeout)
+    }
+
     /// How long an entry written by a call lives.
     pub(crate) fn lifetime(&self, options: &Options<'_>) -> Result<Option<Duration>> {
-        options.ttl.unwrap_or(self.ttl).lifetime()
+        self.ttl(options).lifetime()
     }
 
     pub(crate) fn call(&self, operation: Operation, options: &Options<'_>) -> Call {
-        Call::new(operation, options.timeout.unwrap_or(self.timeout))
+        Call::new(operation, self.timeout(options))
     }
 
     pub(crate) fn capability(&self) -> Option<Capability> {
