@@ -37,13 +37,15 @@ pub(crate) use self::{
     early::is_due,
     flights::Flights,
     lease::{Claimed, Lease, Terms},
-    loader::{BatchBlocking, PlainBlocking, Sealed, ToldBlocking},
+    loader::{BatchBlocking, PlainBlocking, ToldBlocking},
     many::fly_many,
     negatives::Negatives,
     outage::Outage,
     plan::{Plan, Reading, Writing},
-    together::all,
 };
+/// For the loaders behind `#[cached]`.
+#[cfg(feature = "macros")]
+pub(crate) use self::{loader::Sealed, together::all};
 pub use self::{
     loader::{Batch, BatchLoader, Loader, Plain, Spawned, Told},
     outcome::{Load, Outcome},
