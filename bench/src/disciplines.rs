@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     engines::{Contestant, Race, Stroke, value},
-    keys::keys,
+    keys::{Track, keys},
     random::{Random, SEED, Zipf},
 };
 
@@ -31,8 +31,7 @@ pub struct Course {
     stroke: Stroke,
     /// What is put in before.
     filling: Vec<String>,
-    keys: Vec<String>,
-    order: Vec<u32>,
+    track: Track,
 }
 
 impl Discipline {
@@ -76,19 +75,19 @@ impl Discipline {
             let (zipf, mut random) = (Zipf::new(ranks, 0.99), Random::new(SEED));
             (0..length).map(|_| zipf.rank(&mut random)).collect::<Vec<_>>()
         };
-        let (stroke, filling, keys, order) = match self {
-            Self::Hit | Self::TtlHit => (Stroke::Get, keys("user", fitting), keys("user", fitting), zipf(fitting)),
-            Self::Miss => (Stroke::Get, keys("user", fitting), keys("none", fitting), zipf(fitting)),
+        let (stroke, filling, track) = match self {
+            Self::Hit | Self::TtlHit => (Stroke::Get, keys("user", fitting), Track::new("user", zipf(fitting))),
+            Self::Miss => (Stroke::Get, keys("user", fitting), Track::new("none", zipf(fitting))),
             // 769 has no divisor in common with the number of keys: each comes up once, and no prefetcher foresees it.
             Self::Insert => {
                 let scattered = (0..u64::from(length)).map(|turn| turn * 769 % u64::from(many));
-                let order = scattered.map(|number| u32::try_from(number).unwrap_or(0)).collect();
-                (Stroke::Set, keys("user", capacity), keys("user", many), order)
+                let order = scattered.map(|number| u32::try_from(number).unwrap_or(0));
+                (Stroke::Set, keys("user", capacity), Track::new("user", order))
             }
-            Self::GetOrInsert => (Stroke::GetOrInsert, Vec::new(), keys("user", many), zipf(many)),
-            Self::Load => (Stroke::Load, Vec::new(), keys("user", many), zipf(many)),
+            Self::GetOrInsert => (Stroke::GetOrInsert, Vec::new(), Track::new("user", zipf(many))),
+            Self::Load => (Stroke::Load, Vec::new(), Track::new("user", zipf(many))),
         };
-        Course { stroke, filling, keys, order }
+        Course { stroke, filling, track }
     }
 }
 
@@ -99,22 +98,22 @@ impl Course {
         let engine = contestant.build(capacity as usize);
         self.filling.iter().for_each(|key| engine.set(key, value()));
         engine.settle();
-        engine.race(self.stroke, &self.keys, &self.order);
+        engine.race(self.stroke, &self.track, 0..self.track.len());
         engine.settle();
         engine
     }
 
     /// Goes the part of the course that has this number, `length` strokes long; after the last part comes the first.
     pub fn run(&self, engine: &dyn Race, part: usize, length: usize) {
-        let start = part * length % self.order.len();
-        let end = self.order.len().min(start + length);
-        engine.race(self.stroke, &self.keys, &self.order[start..end]);
+        let start = part * length % self.track.len();
+        let end = self.track.len().min(start + length);
+        engine.race(self.stroke, &self.track, start..end);
     }
 
     /// So many strokes, from the start and round and round.
     pub fn run_from_start(&self, engine: &dyn Race, mut strokes: usize) {
         while strokes > 0 {
-            let now = strokes.min(self.order.len());
+            let now = strokes.min(self.track.len());
             self.run(engine, 0, now);
             strokes -= now;
         }

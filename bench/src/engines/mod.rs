@@ -9,7 +9,9 @@ mod quick_cache;
 mod scc;
 mod scrubjay;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, hint::black_box, ops::Range, sync::Arc, time::Duration};
+
+use crate::keys::Track;
 
 /// What all of them hold.
 pub type Value = Arc<[u8]>;
@@ -124,24 +126,25 @@ pub enum Stroke {
 
 /// An engine whose strokes are compiled together with the loop around them, as they would be in a program that uses it.
 pub trait Race: Engine {
-    /// Does `stroke` to each of `keys` in the given `order`.
-    fn race(&self, stroke: Stroke, keys: &[String], order: &[u32]);
+    /// Does `stroke` to each key in a `part` of the `track`.
+    fn race(&self, stroke: Stroke, track: &Track, part: Range<usize>);
 }
 
 impl<E: Engine> Race for E {
-    fn race(&self, stroke: Stroke, keys: &[String], order: &[u32]) {
+    fn race(&self, stroke: Stroke, track: &Track, part: Range<usize>) {
+        let keys = track.part(part);
         match stroke {
-            Stroke::Get => each(keys, order, |key| self.get(key)),
-            Stroke::Set => each(keys, order, |key| self.set(key, value())),
-            Stroke::GetOrInsert => each(keys, order, |key| self.get_or_insert(key)),
-            Stroke::Load => each(keys, order, |key| self.load(key)),
+            Stroke::Get => each(keys, |key| self.get(key)),
+            Stroke::Set => each(keys, |key| self.set(key, value())),
+            Stroke::GetOrInsert => each(keys, |key| self.get_or_insert(key)),
+            Stroke::Load => each(keys, |key| self.load(key)),
         }
     }
 }
 
 #[inline]
-fn each<T>(keys: &[String], order: &[u32], stroke: impl Fn(&str) -> T) {
-    for &number in order {
-        drop(std::hint::black_box(stroke(std::hint::black_box(&keys[number as usize]))));
+fn each<'k, T>(keys: impl Iterator<Item = &'k str>, stroke: impl Fn(&str) -> T) {
+    for key in keys {
+        drop(black_box(stroke(black_box(key))));
     }
 }
