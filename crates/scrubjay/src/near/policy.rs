@@ -1,227 +1,407 @@
-//! Who leaves when the cache is full: S3-FIFO.
+//! Who leaves when the cache is full: the least often asked for, among a few.
 //!
-//! New entries wait in a small queue, a hundredth of the whole; those read there move to the main queue, the others leave and
-//! are remembered by their hash, so that an early return goes straight to the main queue. A read only bumps a counter.
-//! While the cache fills, newcomers for whom the small queue has no room go straight to the main queue, too: so a loop over
-//! more keys than fit finds a part of them each time round, instead of none.
-//! Source: Yang, Zhang, Qiu, Yue, Rashmi: "FIFO queues are all you need for cache eviction", SOSP 2023.
+//! An entry has a count of how often it was asked for, which a ghost keeps when it leaves, so that it has it back when it returns.
+//! Newcomers wait in a window, a hundredth of the whole; the oldest takes the place of a main entry if it counts more, else
+//! it leaves itself. That main entry is the least of the eight that a hand has just passed.
+//! The hand moves on only when somebody returns who had left, so that a scan, of which nobody returns, ages nobody. It adds what was
+//! read since it last came by to the count. A read itself bumps a few bits in an array of bytes: no list, no log, no lock of its
+//! own.
+//! What was popular once may be so no longer. Therefore the hand compares two shares: of the entries of high counts that went
+//! unread for a turn, how many are read now; and of those of low counts that were read, how many are again. While these do
+//! better, counts are doubted, and what goes unread loses half of its own each turn.
 //!
-//! The policy knows entries by slot number and link alone: never a key, a value or a lock.
+//! The ghosts are those of ARC (Megiddo, Modha, 2003), what they count is as in `TinyLFU` (Einziger, Friedman, Manes, 2017), and the
+//! window is the small queue of S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi, 2023). The constants were chosen by the traces of
+//! `bench/`. There, half or twice as much of one changes the mean hit ratio by a tenth of a point; only `HIGH_LEVELS` is delicate.
+//!
+//! The policy knows entries by slot number and hash alone: never a key, a value or a lock.
 
-use super::slots::{Link, NONE, Place, Standing};
+use std::{
+    array,
+    collections::VecDeque,
+    mem,
+    sync::atomic::{AtomicU8, Ordering},
+};
 
-/// The small queue's share is one part in this many.
-///
-/// The paper has a tenth. Less keeps more of what is asked for again and again, and loses little where favourites change.
-const SMALL_SHARE: u64 = 100;
-/// Entries given another chance in one search for a victim; the next one leaves whatever its count. Bounds the lock.
-const MOST_CHANCES: usize = 128;
+/// The window's share of the entries is one part in this many.
+const WINDOW_SHARE: usize = 100;
+/// Entries that a victim is the least of.
+const SAMPLE: usize = 8;
+/// Groups of so many slots that are searched if nobody stands in the first. Bounds the lock.
+const MOST_SAMPLES: usize = 8;
+/// Slots that the hand moves on when somebody returns.
+const STRIDE: u8 = 4;
+/// The most that an entry counts.
+const MOST: u8 = 63;
+/// Once even a victim counts more than this, all counts are halved.
+const MOST_LEAST: u8 = 24;
+/// A count is high that is more than so many times a victim's.
+const HIGH_LEVELS: i32 = 2;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Policy {
-    small: Queue,
-    main: Queue,
+    /// What readers touch of each slot, apart from what only writers do.
+    standings: Vec<Standing>,
+    /// How often the entry of each slot was asked for, up to when the hand last came by.
+    counts: Vec<u8>,
+    held: usize,
+    /// The slots of those who wait, the oldest first.
+    window: VecDeque<u32>,
+    /// The slot that the hand comes by next.
+    hand: usize,
+    /// Slots that the hand has yet to pass.
+    due: u8,
+    /// What a victim counts, on average.
+    level: Average<32>,
+    /// The share of those with a high count, unread for a turn of the hand, that are read in the next.
+    favourites: Average<16>,
+    /// The share of those with a low count, read in one turn of the hand, that are read in the next.
+    fresh: Average<16>,
     ghosts: Ghosts,
 }
 
-/// Where the links lie, and what is known of those who are linked.
-pub(super) trait Links {
-    fn link(&mut self, slot: u32) -> &mut Link;
-    fn standing(&mut self, slot: u32) -> &mut Standing;
-}
-
-#[derive(Debug)]
-struct Queue {
-    newest: u32,
-    oldest: u32,
-    weight: u64,
-}
-
-impl Default for Queue {
+impl Default for Policy {
     fn default() -> Self {
-        Self { newest: NONE, oldest: NONE, weight: 0 }
+        Self {
+            standings: Vec::new(),
+            counts: Vec::new(),
+            held: 0,
+            window: VecDeque::new(),
+            hand: 0,
+            due: 0,
+            level: Average::of(1, 1),
+            favourites: Average::of(1, 2),
+            fresh: Average::of(1, 2),
+            ghosts: Ghosts::default(),
+        }
     }
 }
 
 impl Policy {
-    /// A new entry lives in `slot`; the shard holds `entries` of them now.
-    pub(super) fn inserted(&mut self, links: &mut impl Links, slot: u32, entries: usize) {
-        self.ghosts.make_room_for(entries);
-        let returns = self.ghosts.recall(links.link(slot).hash);
-        let place = if returns || self.small_is_due() { Place::Main } else { Place::Small };
-        self.push(links, place, slot);
+    /// A new entry lives in `slot`.
+    pub(super) fn inserted(&mut self, slot: u32, hash: u32) {
+        self.held += 1;
+        let before = self.ghosts.recall(hash);
+        self.due = if before > 0 { STRIDE } else { 0 };
+        // While the cache fills, those for whom the window has no room need not wait: so a loop over more keys than fit finds
+        // a part of them each time round, instead of none.
+        let standing = if self.window_is_full() { Standing::WAS_READ } else { Standing::WAITS };
+        if standing == Standing::WAITS {
+            self.window.push_back(slot);
+        }
+        self.stand(slot, standing, (before + 1).min(MOST));
     }
 
-    /// The entry in `slot` weighs something else now.
-    pub(super) fn reweighed(&mut self, links: &mut impl Links, slot: u32, weight: u32) {
-        let link = links.link(slot);
-        let before = u64::from(std::mem::replace(&mut link.weight, weight));
-        let queue = self.queue(links.standing(slot).place);
-        queue.weight = queue.weight - before + u64::from(weight);
+    /// The entry in `slot` was read. Others may be reading it, too.
+    #[inline]
+    pub(super) fn touched(&self, slot: u32) {
+        if let Some(standing) = self.standings.get(slot as usize) {
+            standing.touched();
+        }
     }
 
-    /// The entry in `slot` is about to leave.
-    pub(super) fn removed(&mut self, links: &mut impl Links, slot: u32) {
-        self.unlink(links, slot);
+    /// The entry in `slot` is about to leave, whatever the reason.
+    pub(super) fn removed(&mut self, slot: u32, hash: u32) {
+        self.held -= 1;
+        self.ghosts.remember(hash, self.count(slot as usize));
+        if self.window.front() == Some(&slot) {
+            self.window.pop_front();
+        } else if self.standings[slot as usize].is(Standing::WAITS) {
+            self.window.retain(|&other| other != slot);
+        }
+        self.standings[slot as usize] = Standing::new(Standing::VACANT);
     }
 
     /// The slot whose entry should leave, `None` when there is nobody. The caller removes it.
-    pub(super) fn victim(&mut self, links: &mut impl Links) -> Option<u32> {
-        for chances in 0.. {
-            let from_small = self.small.oldest != NONE && (self.small_is_due() || self.main.oldest == NONE);
-            let slot = if from_small { self.small.oldest } else { self.main.oldest };
-            if slot == NONE {
-                return None;
-            }
-            let frequency = links.standing(slot).frequency.get_mut();
-            if *frequency == 0 || chances == MOST_CHANCES {
-                if from_small {
-                    self.ghosts.remember(links.link(slot).hash);
+    pub(super) fn victim(&mut self) -> Option<u32> {
+        self.ghosts.make_room_for(self.held);
+        for _ in 0..mem::take(&mut self.due) {
+            self.pass();
+        }
+        let least = self.least();
+        if let Some(slot) = least {
+            self.learn(self.count(slot));
+        }
+        let newcomer = self.window.front().map(|&slot| slot as usize);
+        let victim = match (least, newcomer) {
+            (Some(least), Some(newcomer)) if self.window_is_full() => {
+                if self.count(newcomer) > self.count(least) {
+                    self.window.pop_front();
+                    self.counts[newcomer] = self.count(newcomer);
+                    self.standings[newcomer] = Standing::new(Standing::WAS_READ);
+                    least
+                } else {
+                    newcomer
                 }
-                return Some(slot);
             }
-            *frequency = if from_small { 0 } else { *frequency - 1 };
-            self.unlink(links, slot);
-            self.push(links, Place::Main, slot);
+            // Nearly all slots are vacant if nobody is found at once.
+            _ => least.or(newcomer).or_else(|| self.standings.iter().position(|standing| !standing.is_vacant()))?,
+        };
+        u32::try_from(victim).ok()
+    }
+
+    /// The slots of the entries: first those who wait, the oldest first, and then the others as the hand would pass them.
+    pub(super) fn order(&self) -> Vec<u32> {
+        let round = (self.hand..self.standings.len()).chain(0..self.hand);
+        let main = round.filter(|&slot| !self.standings[slot].is(Standing::ASIDE));
+        self.window.iter().copied().chain(main.filter_map(|slot| u32::try_from(slot).ok())).collect()
+    }
+
+    /// Takes the entry that stood in `slot` of `other` as the one in `new_slot`, and the last of those like it.
+    pub(super) fn adopt(&mut self, new_slot: u32, other: &Self, slot: u32) {
+        self.held += 1;
+        let standing = &other.standings[slot as usize];
+        if standing.is(Standing::WAITS) {
+            self.window.push_back(new_slot);
+        }
+        self.stand(new_slot, standing.get(), other.counts[slot as usize]);
+    }
+
+    /// The hand comes by a slot: what was read counts, and what was not counts less if counts are doubted.
+    fn pass(&mut self) {
+        let slot = self.hand;
+        self.hand = if slot + 1 < self.standings.len() { slot + 1 } else { 0 };
+        let standing = &self.standings[slot];
+        if standing.is(Standing::ASIDE) {
+            return;
+        }
+        let (is_read, was_read) = (standing.reads() > 0, standing.is(Standing::WAS_READ));
+        let is_high = self.level.is_exceeded(self.counts[slot]);
+        if is_high != was_read {
+            let share = if is_high { &mut self.favourites } else { &mut self.fresh };
+            share.follow(u8::from(is_read));
+        }
+        if is_read {
+            self.counts[slot] = self.count(slot);
+        } else if self.counts_are_doubted() {
+            self.counts[slot] = self.level.at_most_high(self.counts[slot] / 2);
+        }
+        self.standings[slot] = Standing::new(if is_read { Standing::WAS_READ } else { 0 });
+    }
+
+    /// Whether who was read of late does better by half than who was read often.
+    fn counts_are_doubted(&self) -> bool {
+        self.fresh.0 * 2 > self.favourites.0 * 3
+    }
+
+    /// The main entry that counts least among those that the hand has just passed; of several, the last.
+    fn least(&mut self) -> Option<usize> {
+        let mut end = self.hand;
+        for _ in 0..MOST_SAMPLES {
+            if end < SAMPLE {
+                end = self.standings.len();
+            }
+            let start = end.checked_sub(SAMPLE)?;
+            let standings = self.standings[start..end].first_chunk_mut::<SAMPLE>()?;
+            let standings = Sample::from_le_bytes(array::from_fn(|place| *standings[place].0.get_mut()));
+            let counts = Sample::from_le_bytes(*self.counts[start..end].first_chunk()?);
+            // No sum is as high as those who stand aside.
+            let ranks = (counts + (standings & each(Standing::READS))) | (standings & each(Standing::ASIDE));
+            let lowest = ranks.to_le_bytes().into_iter().fold(u8::MAX, u8::min);
+            if lowest < Standing::ASIDE {
+                return Some(start + last(ranks, lowest));
+            }
+            end = start;
         }
         None
     }
 
-    /// The entries in the order in which they would leave if none were read: for moving them elsewhere.
-    pub(super) fn order(&self, links: &mut impl Links) -> Vec<(Place, u32)> {
-        let mut order = Vec::new();
-        for (place, queue) in [(Place::Small, &self.small), (Place::Main, &self.main)] {
-            let mut slot = queue.oldest;
-            while slot != NONE {
-                order.push((place, slot));
-                slot = links.link(slot).newer;
-            }
+    /// A victim counts so much.
+    fn learn(&mut self, count: u8) {
+        self.level.follow(count);
+        if count > MOST_LEAST {
+            self.counts.iter_mut().for_each(|count| *count /= 2);
+            self.ghosts.halve();
+            self.level.0 /= 2;
         }
-        order
     }
 
-    /// Forgets every place, to [`adopt`](Self::adopt) the entries in new ones; and who has left, since a cache that has
-    /// shrunk evicts nobody soon.
-    pub(super) fn empty(&mut self) {
-        *self = Self::default();
+    /// How often the entry in `slot` was asked for.
+    fn count(&self, slot: usize) -> u8 {
+        (self.counts[slot] + self.standings[slot].reads()).min(MOST)
     }
 
-    /// Takes the entry in `slot` as the newest of `place`.
-    pub(super) fn adopt(&mut self, links: &mut impl Links, place: Place, slot: u32) {
-        self.push(links, place, slot);
+    fn window_is_full(&self) -> bool {
+        !self.window.is_empty() && self.window.len() * WINDOW_SHARE >= self.held
     }
 
-    /// Whether the small queue has its share.
-    fn small_is_due(&self) -> bool {
-        self.small.weight > 0 && self.small.weight * SMALL_SHARE >= self.small.weight + self.main.weight
+    /// From now on the entry in `slot` stands like that, and counts so much.
+    fn stand(&mut self, slot: u32, standing: u8, count: u8) {
+        let slot = slot as usize;
+        if slot >= self.counts.len() {
+            self.extend(slot + 1);
+        }
+        self.standings[slot] = Standing::new(standing);
+        self.counts[slot] = count;
     }
 
-    fn queue(&mut self, place: Place) -> &mut Queue {
-        if place == Place::Small { &mut self.small } else { &mut self.main }
-    }
-
-    #[inline]
-    fn push(&mut self, links: &mut impl Links, place: Place, slot: u32) {
-        let queue = self.queue(place);
-        let second = std::mem::replace(&mut queue.newest, slot);
-        if second == NONE {
-            queue.oldest = slot;
-        } else {
-            links.link(second).newer = slot;
+    /// Makes room for as many slots, and for whole samples of them.
+    #[cold]
+    fn extend(&mut self, slots: usize) {
+        let slots = slots.next_multiple_of(SAMPLE);
+        if slots > self.counts.capacity() {
+            // By an eighth, as the slots grow.
+            let more = slots - self.counts.len() + slots / 8;
+            self.standings.reserve_exact(more);
+            self.counts.reserve_exact(more);
         }
-        links.standing(slot).place = place;
-        let link = links.link(slot);
-        link.newer = NONE;
-        link.older = second;
-        queue.weight += u64::from(link.weight);
-    }
-
-    #[inline]
-    fn unlink(&mut self, links: &mut impl Links, slot: u32) {
-        let Link { newer, older, weight, .. } = *links.link(slot);
-        let place = std::mem::take(&mut links.standing(slot).place);
-        debug_assert_ne!(place, Place::Nowhere);
-        if newer != NONE {
-            links.link(newer).older = older;
-        }
-        if older != NONE {
-            links.link(older).newer = newer;
-        }
-        let queue = self.queue(place);
-        queue.weight -= u64::from(weight);
-        if queue.newest == slot {
-            queue.newest = older;
-        }
-        if queue.oldest == slot {
-            queue.oldest = newer;
-        }
+        self.standings.resize_with(slots, || Standing::new(Standing::VACANT));
+        self.counts.resize(slots, 0);
     }
 }
 
-/// Hashes of entries that left unread, sixteen bits of each: direct-mapped cells, newer ones writing over older ones, three or
-/// a little more for four entries held. With more, what returns late drives out what returns soon. One recall in 65,000 is
-/// a mistake, which costs a place in the main queue.
+/// A byte of each of [`SAMPLE`] slots.
+type Sample = u64;
+
+const fn each(byte: u8) -> Sample {
+    Sample::from_le_bytes([byte; SAMPLE])
+}
+
+/// The last place of `byte`, which is one of them, found without a loop. Source: Warren, "Hacker's Delight", 6-1.
+fn last(bytes: Sample, byte: u8) -> usize {
+    let others = bytes ^ each(byte);
+    let low_bits = (others & each(0x7F)) + each(0x7F);
+    let found = !(low_bits | others | each(0x7F));
+    SAMPLE - 1 - found.leading_zeros() as usize / 8
+}
+
+/// What a slot's entry has seen since the hand came by.
+#[derive(Debug)]
+struct Standing(AtomicU8);
+
+impl Standing {
+    /// How often it was read.
+    const READS: u8 = 0b111;
+    /// It was read, or came in, in the turn before.
+    const WAS_READ: u8 = 1 << 3;
+    /// It is not a main entry.
+    const ASIDE: u8 = 1 << 7;
+    /// It stands in the window.
+    const WAITS: u8 = Self::ASIDE | 1 << 6;
+    /// Nobody is there.
+    const VACANT: u8 = Self::ASIDE;
+
+    fn new(standing: u8) -> Self {
+        Self(AtomicU8::new(standing))
+    }
+
+    #[inline]
+    fn touched(&self) {
+        let standing = self.get();
+        // A lost race costs one count; a saturated counter costs no write at all.
+        if standing & Self::READS < Self::READS {
+            self.0.store(standing + 1, Ordering::Relaxed);
+        }
+    }
+
+    fn get(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn is_vacant(&self) -> bool {
+        self.get() == Self::VACANT
+    }
+
+    fn reads(&self) -> u8 {
+        self.get() & Self::READS
+    }
+
+    /// Whether all of this is so.
+    fn is(&self, this: u8) -> bool {
+        self.get() & this == this
+    }
+}
+
+/// A moving average over about so many samples, in parts of [`ONE`](Self::ONE).
+#[derive(Debug)]
+struct Average<const SAMPLES: i32>(i32);
+
+impl<const SAMPLES: i32> Average<SAMPLES> {
+    const ONE: i32 = 1 << 12;
+
+    fn of(dividend: i32, divisor: i32) -> Self {
+        Self(dividend * Self::ONE / divisor)
+    }
+
+    fn follow(&mut self, sample: u8) {
+        self.0 += (i32::from(sample) * Self::ONE - self.0) / SAMPLES;
+    }
+
+    /// Whether `count` is high where this is the average.
+    fn is_exceeded(&self, count: u8) -> bool {
+        i32::from(count) * Self::ONE > HIGH_LEVELS * self.0
+    }
+
+    /// `count`, but not a high one.
+    fn at_most_high(&self, count: u8) -> u8 {
+        u8::try_from(HIGH_LEVELS * self.0 / Self::ONE).map_or(count, |high| count.min(high))
+    }
+}
+
+/// The counts of those who have left: two cells for each entry held, in sets of four. A cell has ten bits of a hash and six of a
+/// count. One recall in 250 is a mistake, which costs a wrong count.
 #[derive(Debug, Default)]
-struct Ghosts {
-    tags: Vec<u16>,
-}
+struct Ghosts(Vec<[u16; WAYS]>);
 
-/// A cell that remembers nobody.
-const EMPTY: u16 = 0;
+/// Cells for each entry held.
+const CELLS: usize = 2;
+/// Cells of a set.
+const WAYS: usize = 4;
+/// The part of a cell that counts; nobody is remembered who does not.
+const COUNT: u16 = MOST as u16;
 
 impl Ghosts {
+    /// A cache that never evicts remembers nobody. One that grows forgets: it has evicted nothing that matters yet.
     fn make_room_for(&mut self, entries: usize) {
-        let fewest = entries - entries / 4;
-        if fewest > self.tags.len() {
-            // What was remembered is forgotten: a cache that grows has evicted nothing that matters yet.
-            self.tags = vec![EMPTY; fewest + fewest / 8 + 8];
+        let sets = entries * CELLS / WAYS;
+        if sets > self.0.len() {
+            self.0 = vec![[0; WAYS]; sets + sets / 8 + 1];
         }
     }
 
-    fn remember(&mut self, hash: u32) {
-        let cell = self.cell(hash);
-        self.tags[cell] = tag(hash);
-    }
-
-    fn recall(&mut self, hash: u32) -> bool {
-        let cell = self.cell(hash);
-        let known = self.tags[cell] == tag(hash);
-        if known {
-            self.tags[cell] = EMPTY;
+    fn remember(&mut self, hash: u32, count: u8) {
+        let set = self.set(hash);
+        let Some(set) = self.0.get_mut(set) else { return };
+        // The lowest count gives way; of several, any.
+        let ways = (0..WAYS).map(|way| (way + hash as usize / 64) % WAYS);
+        if let Some(least) = ways.min_by_key(|&way| set[way] & COUNT) {
+            set[least] = tag(hash) | u16::from(count);
         }
-        known
     }
 
-    /// The high bits choose the cell, so that the low ones tell its visitors apart.
-    fn cell(&self, hash: u32) -> usize {
-        ((u64::from(hash) * self.tags.len() as u64) >> 32) as usize
+    /// What the entry of `hash` counted when it left, which is forgotten; 0 if nobody knows.
+    fn recall(&mut self, hash: u32) -> u8 {
+        let set = self.set(hash);
+        let cell = self.0.get_mut(set).and_then(|set| set.iter_mut().find(|cell| **cell & !COUNT == tag(hash)));
+        cell.map_or(0, |cell| (mem::take(cell) & COUNT) as u8)
+    }
+
+    fn halve(&mut self) {
+        self.0.iter_mut().flatten().for_each(|cell| *cell = (*cell & !COUNT) | ((*cell & COUNT) / 2));
+    }
+
+    /// The high bits choose the set, so that the low ones tell its visitors apart.
+    fn set(&self, hash: u32) -> usize {
+        ((u64::from(hash) * self.0.len() as u64) >> 32) as usize
     }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the low bits are the tag")]
 fn tag(hash: u32) -> u16 {
-    (hash as u16).max(1)
+    (hash as u16) << COUNT.count_ones()
 }
 
 #[cfg(test)]
 impl Policy {
-    /// The slots of both queues, after checking that every link and weight agrees.
-    pub(super) fn validate(&self, links: &mut impl Links) -> Vec<u32> {
-        let mut slots = Vec::new();
-        for (queue, place) in [(&self.small, Place::Small), (&self.main, Place::Main)] {
-            let (mut slot, mut older, mut weight) = (queue.oldest, NONE, 0);
-            while slot != NONE {
-                let standing = links.standing(slot).place;
-                let link = links.link(slot);
-                assert_eq!((standing, link.older), (place, older));
-                weight += u64::from(link.weight);
-                slots.push(slot);
-                older = slot;
-                slot = link.newer;
-            }
-            assert_eq!((queue.newest, queue.weight), (older, weight));
-        }
-        slots
+    /// The slots of all entries, after checking that counts and places agree.
+    pub(super) fn validate(&self) -> Vec<u32> {
+        let order = self.order();
+        assert_eq!((order.len(), self.standings.len()), (self.held, self.counts.len()));
+        assert!(self.window.iter().all(|&slot| self.standings[slot as usize].is(Standing::WAITS)));
+        let held = self.standings.iter().filter(|standing| !standing.is_vacant()).count();
+        assert_eq!(held, self.held);
+        assert!(self.counts.iter().all(|&count| count <= MOST));
+        order
     }
 }
 
@@ -229,64 +409,110 @@ impl Policy {
 mod tests {
     use super::*;
 
-    type Linked = Vec<(Link, Standing)>;
-
-    impl Links for Linked {
-        fn link(&mut self, slot: u32) -> &mut Link {
-            &mut self[slot as usize].0
-        }
-
-        fn standing(&mut self, slot: u32) -> &mut Standing {
-            &mut self[slot as usize].1
-        }
+    fn hash(slot: u32) -> u32 {
+        (slot + 1).wrapping_mul(0x9E37_79B9)
     }
 
-    /// A policy over `count` unread entries of weight one.
-    fn filled(count: u32) -> (Policy, Linked) {
-        let (mut policy, mut links) = (Policy::default(), Linked::new());
-        for slot in 0..count {
-            links.push((Link::new((slot + 1).wrapping_mul(0x9E37_79B9), 1), Standing::default()));
-            policy.inserted(&mut links, slot, count as usize);
-        }
-        (policy, links)
+    /// A policy over `count` unread entries.
+    fn filled(count: u32) -> Policy {
+        let mut policy = Policy::default();
+        (0..count).for_each(|slot| policy.inserted(slot, hash(slot)));
+        policy
     }
 
-    fn evict(policy: &mut Policy, links: &mut Linked) -> Option<u32> {
-        let victim = policy.victim(links)?;
-        policy.removed(links, victim);
-        policy.validate(links);
+    fn evict(policy: &mut Policy) -> Option<u32> {
+        let victim = policy.victim()?;
+        policy.removed(victim, hash(victim));
+        policy.validate();
         Some(victim)
     }
 
-    fn evict_all(policy: &mut Policy, links: &mut Linked) -> Vec<u32> {
-        std::iter::from_fn(|| evict(policy, links)).collect()
+    fn evict_all(policy: &mut Policy) -> Vec<u32> {
+        std::iter::from_fn(|| evict(policy)).collect()
     }
 
     #[test]
-    fn unread_entries_leave_first_in_first_out() {
-        let (mut policy, mut links) = filled(4);
-        assert_eq!(evict_all(&mut policy, &mut links), [0, 1, 2, 3]);
+    fn the_last_place_of_a_byte_is_found() {
+        for (bytes, byte, place) in
+            [([1; 8], 1, 7), ([0, 1, 2, 3, 4, 5, 6, 7], 0, 0), ([9, 0x80, 0, 0x80, 1, 0, 1, 3], 0, 5)]
+        {
+            assert_eq!(last(Sample::from_le_bytes(bytes), byte), place, "{byte} in {bytes:?}");
+        }
     }
 
     #[test]
-    fn a_read_entry_outlives_the_unread() {
-        let (mut policy, mut links) = filled(4);
-        links[0].1.touched();
-        assert_eq!(evict_all(&mut policy, &mut links), [1, 2, 3, 0]);
+    fn everybody_leaves_once() {
+        for count in [1, 2, 7, 8, 9, 100, 1_000] {
+            let mut left = evict_all(&mut filled(count));
+            left.sort_unstable();
+            assert!(left.into_iter().eq(0..count));
+        }
     }
 
     #[test]
-    fn an_early_return_goes_to_the_main_queue() {
-        let (mut policy, mut links) = filled(8);
-        assert_eq!(evict(&mut policy, &mut links), Some(0));
-        policy.inserted(&mut links, 0, 8);
-        assert_eq!(evict_all(&mut policy, &mut links).last(), Some(&0));
+    fn who_was_read_outlives_the_unread() {
+        let mut policy = filled(8);
+        policy.touched(0);
+        policy.touched(5);
+        let left = evict_all(&mut policy);
+        assert_eq!(left[6..].iter().sum::<u32>(), 5, "{left:?}");
     }
 
     #[test]
-    fn a_search_ends_even_when_everybody_was_read() {
-        let (mut policy, mut links) = filled(1_000);
-        links.iter().for_each(|(_, standing)| (0..3).for_each(|_| standing.touched()));
-        assert!(evict(&mut policy, &mut links).is_some());
+    fn who_returns_has_its_count_back() {
+        let mut policy = filled(8);
+        assert_eq!(evict(&mut policy), Some(0));
+        (0..3).for_each(|_| policy.touched(1));
+        policy.removed(1, hash(1));
+        policy.inserted(1, hash(1));
+        assert_eq!(policy.count(1), 5);
+        policy.inserted(0, hash(0));
+        assert_eq!(policy.count(0), 2);
+    }
+
+    #[test]
+    fn a_scan_ages_nobody() {
+        let mut policy = filled(1_000);
+        (0..1_000).for_each(|slot| policy.touched(slot));
+        for stranger in 1_000..50_000 {
+            let victim = policy.victim().unwrap();
+            policy.removed(victim, hash(stranger - 1));
+            policy.inserted(victim, hash(stranger));
+        }
+        let favourites = (0..1_000).filter(|&slot| policy.count(slot) > 1).count();
+        assert!(favourites >= 980, "{favourites} of 1000 are left");
+    }
+
+    #[test]
+    fn a_search_ends_where_nearly_all_slots_are_vacant() {
+        let mut policy = filled(10_000);
+        (0..10_000).filter(|slot| *slot != 5_000).for_each(|slot| policy.removed(slot, hash(slot)));
+        assert_eq!((evict(&mut policy), evict(&mut policy)), (Some(5_000), None));
+    }
+
+    #[test]
+    fn counts_are_halved_when_all_are_high() {
+        let mut policy = filled(100);
+        for _ in 0..20 {
+            (0..100).for_each(|slot| (0..7).for_each(|_| policy.touched(slot)));
+            (0..100).for_each(|_| policy.pass());
+        }
+        assert!(evict(&mut policy).is_some());
+        assert!(policy.counts.iter().all(|&count| count <= MOST / 2));
+    }
+
+    #[test]
+    fn who_moves_keeps_place_and_count() {
+        let mut policy = filled(300);
+        (0..100).for_each(|slot| policy.touched(slot));
+        assert_eq!((0..50).map_while(|_| evict(&mut policy)).count(), 50);
+        let mut moved = Policy::default();
+        let order = policy.order();
+        (0..).zip(&order).for_each(|(new_slot, &slot)| moved.adopt(new_slot, &policy, slot));
+        assert_eq!(moved.validate().len(), 250);
+        for (new_slot, &slot) in order.iter().enumerate() {
+            assert_eq!(moved.count(new_slot), policy.count(slot as usize));
+            assert_eq!(moved.standings[new_slot].get(), policy.standings[slot as usize].get());
+        }
     }
 }

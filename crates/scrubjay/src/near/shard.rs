@@ -1,17 +1,17 @@
-//! One lock's worth of entries: a table from keys to slots, the slots, and the policy over them.
+//! One lock's worth of entries: an index from hashes to slots, the slots, and the policy over them.
 //!
 //! Nothing here locks, reads a clock or drops a value: what leaves is handed to the caller, who drops it after unlocking.
 
 use std::{mem, time::Duration};
 
-use hashbrown::HashTable;
-
 use super::{
     cleared::{Cleared, Scope, Version},
+    index::Index,
     listener::Cause,
     notes::{Note, Notes},
-    policy::{Links, Policy},
-    slots::{Entry, Link, NONE, Slots, Standing, StoredKey},
+    policy::Policy,
+    slots::{Entry, NONE, Slots, StoredKey},
+    weights::Weights,
 };
 use crate::{Moment, key::QualifiedKey};
 
@@ -20,14 +20,15 @@ const SMALL: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Shard<V> {
-    table: HashTable<u32>,
+    index: Index,
     slots: Slots<V>,
     cleared: Cleared,
-    notes: Notes,
     policy: Policy,
     version: Version,
     writes: u64,
     pass: Pass,
+    weights: Weights,
+    notes: Notes,
 }
 
 /// One round of sweeping over the slots.
@@ -84,32 +85,22 @@ pub(super) struct Swept<V> {
     pub(super) departed: Vec<Departed<V>>,
     pub(super) ended: bool,
     /// Arrays that the shard has outlived: freeing them takes time, too.
-    _outlived: Option<(HashTable<u32>, Slots<V>)>,
+    _outlived: Option<(Index, Slots<V>)>,
 }
 
 impl<V> Default for Shard<V> {
     fn default() -> Self {
         Self {
-            table: HashTable::new(),
+            index: Index::default(),
             slots: Slots::default(),
             cleared: Cleared::default(),
-            notes: Notes::default(),
             policy: Policy::default(),
+            weights: Weights::default(),
+            notes: Notes::default(),
             version: 0,
             writes: 0,
             pass: Pass { cursor: 0, version: 0, soonest: Moment::NEVER, soonest_ahead: Moment::NEVER },
         }
-    }
-}
-
-// Slot numbers come from the policy's own queues, which hold no vacant slot.
-impl<V> Links for Slots<V> {
-    fn link(&mut self, slot: u32) -> &mut Link {
-        self.link_mut(slot).unwrap_or_else(|| unreachable!("the policy lists slots that are held"))
-    }
-
-    fn standing(&mut self, slot: u32) -> &mut Standing {
-        &mut self.get_mut(slot).unwrap_or_else(|| unreachable!("the policy lists slots that are held")).standing
     }
 }
 
@@ -132,13 +123,21 @@ impl<V> Shard<V> {
     /// The entry under `key`, whether or not it is still live.
     #[inline]
     pub(super) fn find(&self, hash: u64, key: QualifiedKey<'_>) -> Option<(u32, &Entry<V>)> {
-        let candidates = self.table.iter_hash(spread(short(hash)));
-        candidates.filter_map(|&slot| Some((slot, self.slots.get(slot)?))).find(|(_, entry)| entry.key.is(key))
+        self.index.find(short(hash), |slot| {
+            let entry = self.slots.get(slot)?;
+            entry.key.is(key).then_some((slot, entry))
+        })
+    }
+
+    /// The entry in `slot` was read.
+    #[inline]
+    pub(super) fn touched(&self, slot: u32) {
+        self.policy.touched(slot);
     }
 
     /// What the entry in `slot` weighs.
     pub(super) fn weight(&self, slot: u32) -> u32 {
-        self.slots.link(slot).map_or(0, |link| link.weight)
+        self.weights.of(slot)
     }
 
     /// Why `entry` is not there any more, though it is still held; `None` for a live one. `now` is only asked if it matters.
@@ -184,25 +183,18 @@ impl<V> Shard<V> {
     pub(super) fn insert(&mut self, hash: u64, key: QualifiedKey<'_>, fresh: Fresh<V>) {
         self.deadline_written(fresh.deadline);
         self.version = self.version.wrapping_add(1);
-        let (hash, note) = (short(hash), fresh.note);
-        let entry = Entry {
+        let hash = short(hash);
+        let slot = self.slots.insert(Entry {
             key: StoredKey::new(key),
             value: fresh.value,
             deadline: fresh.deadline,
             version: self.version,
-            standing: Standing::default(),
-        };
-        let slot = self.slots.insert(entry, Link::new(hash, fresh.weight));
-        self.list(slot, hash);
-        self.notes.write(slot, note);
-        let held = self.slots.held();
-        self.policy.inserted(&mut self.slots, slot, held);
-    }
-
-    /// Lets the table find `slot`.
-    fn list(&mut self, slot: u32, hash: u32) {
-        let slots = &self.slots;
-        self.table.insert_unique(spread(hash), slot, |&slot| slots.link(slot).map_or(0, |link| spread(link.hash)));
+            hash,
+        });
+        self.index.insert(hash, slot);
+        self.weights.set(slot, fresh.weight);
+        self.notes.write(slot, fresh.note);
+        self.policy.inserted(slot, hash);
     }
 
     /// Puts an entry in the place of the one in `slot`.
@@ -215,7 +207,7 @@ impl<V> Shard<V> {
         entry.version = self.version;
         let value = mem::replace(&mut entry.value, fresh.value);
         self.notes.write(slot, fresh.note);
-        self.policy.reweighed(&mut self.slots, slot, fresh.weight);
+        self.weights.set(slot, fresh.weight);
         Some(Replaced { value, cause })
     }
 
@@ -230,18 +222,16 @@ impl<V> Shard<V> {
 
     /// Takes the entry out of `slot`.
     pub(super) fn remove(&mut self, slot: u32, cause: Cause) -> Option<Departed<V>> {
-        let link = *self.slots.link(slot)?;
-        if let Ok(found) = self.table.find_entry(spread(link.hash), |&other| other == slot) {
-            found.remove();
-        }
-        self.policy.removed(&mut self.slots, slot);
+        let entry = self.slots.take(slot)?;
+        self.policy.removed(slot, entry.hash);
+        self.index.remove(entry.hash, slot);
         self.notes.erase(slot);
-        Some(Departed { entry: self.slots.take(slot)?, weight: link.weight, cause })
+        Some(Departed { entry, weight: self.weights.of(slot), cause })
     }
 
     /// Takes out the entry that the policy values least.
     pub(super) fn evict(&mut self) -> Option<Departed<V>> {
-        let victim = self.policy.victim(&mut self.slots)?;
+        let victim = self.policy.victim()?;
         self.remove(victim, Cause::Evicted)
     }
 
@@ -298,25 +288,26 @@ impl<V> Shard<V> {
     }
 
     /// Moves what is left into arrays of its size, if three quarters of the slots are vacant.
-    fn shrink(&mut self) -> Option<(HashTable<u32>, Slots<V>)> {
+    fn shrink(&mut self) -> Option<(Index, Slots<V>)> {
         let held = self.slots.held();
         if self.slots.len() < SMALL || held > self.slots.len() / 4 {
             return None;
         }
-        let order = self.policy.order(&mut self.slots);
         let mut slots = mem::replace(&mut self.slots, Slots::with_capacity(held + held / 8));
-        let table = mem::replace(&mut self.table, HashTable::with_capacity(held));
-        let notes = mem::take(&mut self.notes);
-        self.policy.empty();
-        for (place, slot) in order {
-            let (Some(link), Some(entry)) = (slots.link(slot).copied(), slots.take(slot)) else { continue };
-            let note = notes.read(slot);
-            let slot = self.slots.insert(entry, link);
-            self.notes.write(slot, note);
-            self.list(slot, link.hash);
-            self.policy.adopt(&mut self.slots, place, slot);
+        let index = mem::replace(&mut self.index, Index::with_capacity(held));
+        let (weights, notes) = (mem::take(&mut self.weights), mem::take(&mut self.notes));
+        // Who has left is forgotten: a cache that has shrunk evicts nobody soon.
+        let policy = mem::take(&mut self.policy);
+        for slot in policy.order() {
+            let Some(entry) = slots.take(slot) else { continue };
+            let hash = entry.hash;
+            let new_slot = self.slots.insert(entry);
+            self.index.insert(hash, new_slot);
+            self.weights.set(new_slot, weights.of(slot));
+            self.notes.write(new_slot, notes.read(slot));
+            self.policy.adopt(new_slot, &policy, slot);
         }
-        Some((table, slots))
+        Some((index, slots))
     }
 
     fn deadline_written(&mut self, deadline: Moment) {
@@ -331,12 +322,6 @@ fn short(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 
-/// The table wants entropy in the top bits too, so the short hash stands in both halves.
-#[inline]
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
-}
-
 #[cfg(test)]
 impl<V> Shard<V> {
     /// The slots, held and vacant.
@@ -345,22 +330,22 @@ impl<V> Shard<V> {
         self.slots.len()
     }
 
-    /// Checks that table, slots, policy and counts tell the same story; answers the weight held.
-    pub(super) fn validate(&mut self) -> u64 {
+    /// Checks that index, slots, policy and counts tell the same story; answers the weight held.
+    pub(super) fn validate(&self) -> u64 {
         self.slots.validate();
-        let mut listed = self.policy.validate(&mut self.slots);
+        let mut listed = self.policy.validate();
         listed.sort_unstable();
         let held: Vec<u32> = self.slots.numbers().filter(|&slot| self.slots.get(slot).is_some()).collect();
         assert_eq!(listed, held, "the policy lists the slots that are held");
         assert!(self.notes.slots().all(|slot| held.contains(&slot)), "only what is held is noted");
-        assert_eq!((self.table.len(), self.slots.held()), (held.len(), held.len()));
+        assert_eq!((self.index.validate(), self.slots.held()), (held.len(), held.len()));
         let mut weight = 0;
         for (slot, entry) in held.iter().filter_map(|&slot| self.slots.get(slot).map(|entry| (slot, entry))) {
-            let link = self.slots.link(slot).unwrap();
-            assert_eq!(self.table.find(spread(link.hash), |&other| other == slot), Some(&slot));
+            let listed = self.index.find(entry.hash, |listed| (listed == slot).then_some(()));
+            assert_eq!(listed, Some(()), "slot {slot} is listed");
             let end = self.notes.kept_until(slot, entry.deadline);
             assert!(self.pass.soonest <= end, "no entry ends before the soonest");
-            weight += u64::from(link.weight);
+            weight += u64::from(self.weights.of(slot));
         }
         weight
     }

@@ -332,11 +332,11 @@ impl<V> Shards<V> {
     #[inline]
     pub(super) fn read<T>(&self, key: Hashed<'_>, read: impl FnOnce(&Entry<V>) -> T) -> Option<T> {
         let shard = self.shard(key).read();
-        let (_, entry) = shard.find(key.hash, key.key)?;
+        let (slot, entry) = shard.find(key.hash, key.key)?;
         if shard.why_dead(entry, || self.clock.coarse()).is_some() {
             return None;
         }
-        entry.standing.touched();
+        shard.touched(slot);
         Some(read(entry))
     }
 
@@ -349,7 +349,7 @@ impl<V> Shards<V> {
         let shard = self.shard(key).read();
         let (slot, entry) = shard.find(key.hash, key.key)?;
         let freshness = shard.freshness(slot, entry, || self.clock.coarse());
-        entry.standing.touched();
+        shard.touched(slot);
         Some(read(entry, freshness))
     }
 
@@ -451,7 +451,7 @@ impl<V> Shards<V> {
 impl<V> Shards<V> {
     /// Checks every shard's structure, and the bound of the whole.
     pub(super) fn validate(&self) {
-        let weight: u64 = self.all.iter().map(|shard| shard.0.write().validate()).sum();
+        let weight: u64 = self.all.iter().map(|shard| shard.0.read().validate()).sum();
         if let Some(capacity) = self.capacity {
             assert_eq!(self.weight.load(Ordering::Relaxed), weight);
             assert!(weight <= capacity, "{weight} is over {capacity}");

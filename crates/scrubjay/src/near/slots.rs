@@ -1,28 +1,21 @@
-//! Where a shard's entries lie: numbered slots, reused, in two arrays that grow by an eighth.
-//!
-//! What a read looks at stands together in one, aligned to cache lines; what only writes need stands in the other.
+//! Where a shard's entries lie: numbered slots, reused, in an array that grows by an eighth and is aligned to cache lines.
 
-use std::{
-    array, mem,
-    ops::Range,
-    sync::atomic::{AtomicU8, Ordering},
-};
+use std::{array, mem, ops::Range};
 
 use super::cleared::Version;
 use crate::{Moment, QualifiedKey};
 
 /// The slot of nobody.
 pub(super) const NONE: u32 = u32::MAX;
-/// Reads beyond this many do not count.
-const MOST_FREQUENT: u8 = 3;
 
 /// The slots. An entry keeps its number until it leaves.
 #[derive(Debug)]
 pub(super) struct Slots<V> {
     entries: Vec<Block<V>>,
-    links: Vec<Link>,
+    /// Slots that are held or once were.
+    used: u32,
+    held: u32,
     vacant: u32,
-    held: usize,
 }
 
 /// Slots of a block. Whatever their size is, so many of them fill cache lines, so that a block begins with one and an entry
@@ -39,69 +32,41 @@ enum Slot<V> {
     Vacant { next: u32 },
 }
 
-/// One entry as it is read: a cache line with a fat pointer for a value.
+/// One entry: a cache line with a fat pointer for a value.
 #[derive(Debug)]
 pub(super) struct Entry<V> {
     pub(super) key: StoredKey,
     pub(super) value: V,
     pub(super) deadline: Moment,
     pub(super) version: Version,
-    pub(super) standing: Standing,
-}
-
-/// What the policy thinks of an entry.
-#[derive(Debug, Default)]
-pub(super) struct Standing {
-    pub(super) frequency: AtomicU8,
-    pub(super) place: Place,
-}
-
-/// An entry's neighbours, and what else only writes ask for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Link {
-    pub(super) newer: u32,
-    pub(super) older: u32,
+    /// The part of its key's hash that the index knows it by.
     pub(super) hash: u32,
-    pub(super) weight: u32,
-}
-
-/// The queue that an entry stands in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Place {
-    #[default]
-    Nowhere,
-    Small,
-    Main,
 }
 
 impl<V> Default for Slots<V> {
     fn default() -> Self {
-        Self { entries: Vec::new(), links: Vec::new(), vacant: NONE, held: 0 }
+        Self { entries: Vec::new(), used: 0, held: 0, vacant: NONE }
     }
 }
 
 impl<V> Slots<V> {
     /// No entries yet, with room for `entries`.
     pub(super) fn with_capacity(entries: usize) -> Self {
-        Self {
-            entries: Vec::with_capacity(entries.div_ceil(BLOCK)),
-            links: Vec::with_capacity(entries),
-            ..Self::default()
-        }
+        Self { entries: Vec::with_capacity(entries.div_ceil(BLOCK)), ..Self::default() }
     }
 
     /// The slots there are, held and vacant.
     pub(super) fn len(&self) -> usize {
-        self.links.len()
+        self.used as usize
     }
 
     /// The entries held.
     pub(super) fn held(&self) -> usize {
-        self.held
+        self.held as usize
     }
 
     pub(super) fn numbers(&self) -> Range<u32> {
-        0..u32::try_from(self.len()).unwrap_or(NONE)
+        0..self.used
     }
 
     #[inline]
@@ -120,47 +85,33 @@ impl<V> Slots<V> {
         }
     }
 
-    /// The link of a slot, which means something only while the slot is held.
-    #[inline]
-    pub(super) fn link(&self, slot: u32) -> Option<&Link> {
-        self.links.get(slot as usize)
-    }
-
-    #[inline]
-    pub(super) fn link_mut(&mut self, slot: u32) -> Option<&mut Link> {
-        self.links.get_mut(slot as usize)
-    }
-
     #[inline]
     fn slot(&mut self, slot: u32) -> Option<&mut Slot<V>> {
         Some(&mut self.entries.get_mut(slot as usize / BLOCK)?.0[slot as usize % BLOCK])
     }
 
     /// Puts an entry into a vacant slot, or a new one.
-    pub(super) fn insert(&mut self, entry: Entry<V>, link: Link) -> u32 {
+    pub(super) fn insert(&mut self, entry: Entry<V>) -> u32 {
         self.held += 1;
         let number = self.vacant;
         if let Some(slot @ &mut Slot::Vacant { next }) = self.slot(number) {
             *slot = Slot::Held(entry);
             self.vacant = next;
-            self.links[number as usize] = link;
             return number;
         }
-        let number = self.len();
-        // By an eighth, not to twice the size: half-empty arrays would be the largest part of an entry's overhead.
-        if number == self.links.capacity() {
-            self.links.reserve_exact((number / 8).max(BLOCK));
-        }
-        if number == self.entries.len() * BLOCK {
-            if self.entries.len() == self.entries.capacity() {
-                self.entries.reserve_exact((self.entries.len() / 8).max(1));
+        let number = self.used;
+        // 2³² entries of one shard fit no machine this runs on.
+        self.used += 1;
+        let (block, place) = (number as usize / BLOCK, number as usize % BLOCK);
+        if block == self.entries.len() {
+            // By an eighth, not to twice the size: half-empty arrays would be the largest part of an entry's overhead.
+            if block == self.entries.capacity() {
+                self.entries.reserve_exact((block / 8).max(1));
             }
             self.entries.push(Block(array::from_fn(|_| Slot::Vacant { next: NONE })));
         }
-        self.entries[number / BLOCK].0[number % BLOCK] = Slot::Held(entry);
-        self.links.push(link);
-        // 2³² entries of one shard fit no machine this runs on.
-        u32::try_from(number).unwrap_or(NONE)
+        self.entries[block].0[place] = Slot::Held(entry);
+        number
     }
 
     /// Takes the entry out of `slot`.
@@ -171,24 +122,6 @@ impl<V> Slots<V> {
         self.vacant = slot;
         self.held -= 1;
         Some(entry)
-    }
-}
-
-impl Standing {
-    /// The entry was read.
-    #[inline]
-    pub(super) fn touched(&self) {
-        let count = self.frequency.load(Ordering::Relaxed);
-        // A lost race costs one count; a saturated counter costs no write at all.
-        if count < MOST_FREQUENT {
-            self.frequency.store(count + 1, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Link {
-    pub(super) fn new(hash: u32, weight: u32) -> Self {
-        Self { newer: NONE, older: NONE, hash, weight }
     }
 }
 
@@ -281,8 +214,8 @@ impl<V> Slots<V> {
             };
             (vacant, chain) = (next, chain + 1);
         }
-        assert_eq!(self.held + chain, self.len());
-        assert_eq!(self.numbers().filter(|&slot| self.get(slot).is_some()).count(), self.held);
+        assert_eq!(self.held() + chain, self.len());
+        assert_eq!(self.numbers().filter(|&slot| self.get(slot).is_some()).count(), self.held());
         assert_eq!(self.entries.len(), self.len().div_ceil(BLOCK));
     }
 }
@@ -315,15 +248,10 @@ mod tests {
 
     #[test]
     fn vacant_slots_are_used_again() {
-        let entry = || Entry {
-            key: StoredKey::new("key".into()),
-            value: (),
-            deadline: Moment::NEVER,
-            version: 0,
-            standing: Standing::default(),
-        };
+        let entry =
+            || Entry { key: StoredKey::new("key".into()), value: (), deadline: Moment::NEVER, version: 0, hash: 0 };
         let mut slots = Slots::default();
-        let insert = |slots: &mut Slots<()>| slots.insert(entry(), Link::new(0, 1));
+        let insert = |slots: &mut Slots<()>| slots.insert(entry());
         assert_eq!((0..20).map(|_| insert(&mut slots)).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
         assert!(slots.take(1).is_some() && slots.take(1).is_none());
         assert!(slots.take(17).is_some() && slots.get(17).is_none());
