@@ -87,7 +87,7 @@ pub struct Engine<V> {
     pub(crate) undecodable: Arc<AtomicU64>,
     /// Whether bytes are never wrapped, nor looked at for a wrapping.
     pub(crate) bare: bool,
-    pub(crate) policy: Policy,
+    pub(crate) policy: EffectivePolicy,
     pub(crate) clock: Clock,
     pub(crate) loads: Arc<Loads<V>>,
 }
@@ -127,6 +127,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
     /// A cache of these tiers, with every default.
     pub(crate) fn new(near: Option<Memory<V>>, far: Option<Far<V>>) -> Self {
         let clock = near.as_ref().map_or_else(Clock::default, |memory| memory.clock().clone());
+        let policy = EffectivePolicy::from(Policy::new());
         Self {
             near: near.map(|memory| Near { memory, ttl: DEFAULT_NEAR_TTL }),
             far,
@@ -137,9 +138,9 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
             timeout: DEFAULT_TIMEOUT,
             plugins: Plugins::default(),
             undecodable: Arc::default(),
-            loads: Arc::new(Loads::new(EffectivePolicy::from(Policy::new()).detached_loads())),
+            loads: Arc::new(Loads::new(policy.detached_loads())),
             bare: false,
-            policy: Policy::new(),
+            policy,
             clock,
         }
     }

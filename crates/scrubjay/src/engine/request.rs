@@ -60,6 +60,10 @@ impl<'a, V, C: Command<V>> Request<'a, V, C> {
         self
     }
 
+    pub(super) fn engine(&self) -> &'a Engine<V> {
+        self.engine
+    }
+
     pub(crate) fn map(mut self, change: impl FnOnce(&mut C)) -> Self {
         if let State::Ready { command, .. } = &mut self.state {
             change(command);
