@@ -164,7 +164,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         &'a self,
         command: &mut C,
         options: &Options<'a>,
-        observation: &mut Option<Observation<'a>>,
+        observation: &mut Option<Box<Observation<'a>>>,
     ) -> Result<Option<C::Output>> {
         if self.plugins.is_empty() && self.key_builder.is_none() {
             return command.near(self, options).map_err(|error| describe(error, command));
@@ -177,7 +177,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         &'a self,
         command: &mut C,
         options: &Options<'a>,
-        observation: &mut Option<Observation<'a>>,
+        observation: &mut Option<Box<Observation<'a>>>,
     ) -> Result<Option<C::Output>> {
         let namespace = self.namespace(options);
         let started = self.plugins.before(&told(command.keys(), C::OPERATION, namespace, options));
@@ -188,7 +188,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
             let completion = plugin::Completion::of(&answer, command.reads(), Plugins::took(started));
             self.plugins.after(&command_told, &completion);
         } else if !self.plugins.is_empty() {
-            *observation = Some(Observation {
+            *observation = Some(Box::new(Observation {
                 plugins: &self.plugins,
                 started,
                 operation: C::OPERATION,
@@ -196,29 +196,33 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
                 keys: given.unwrap_or_else(|| owned(command.keys())),
                 ttl: options.ttl,
                 ended: false,
-            });
+            }));
         }
         answer
     }
 
     /// The asynchronous part of a command, after [`try_near`](Self::try_near).
-    pub(crate) async fn finish<'a, C: Command<V>>(
+    ///
+    /// A block, because an `async fn` would keep room for its arguments twice.
+    pub(crate) fn finish<'a, C: Command<V> + 'a>(
         &'a self,
         mut command: C,
         options: Options<'a>,
-        observation: Option<Observation<'a>>,
-    ) -> Result<C::Output> {
-        let far = command.far(self, &options);
-        #[cfg(feature = "tracing")]
-        let far = {
-            use tracing::Instrument;
-            far.instrument(tracing::debug_span!(target: "scrubjay", "far", operation = C::OPERATION.name()))
-        };
-        let answer = far.await.map_err(|error| describe(error, &command));
-        if let Some(observation) = observation {
-            observation.end(&answer, command.reads());
+        observation: Option<Box<Observation<'a>>>,
+    ) -> impl Future<Output = Result<C::Output>> + Send + 'a {
+        async move {
+            let far = command.far(self, &options);
+            #[cfg(feature = "tracing")]
+            let far = {
+                use tracing::Instrument;
+                far.instrument(tracing::debug_span!(target: "scrubjay", "far", operation = C::OPERATION.name()))
+            };
+            let answer = far.await.map_err(|error| describe(error, &command));
+            if let Some(observation) = observation {
+                observation.end(&answer, command.reads());
+            }
+            answer
         }
-        answer
     }
 
     /// The namespace that a call means: its own, or the cache's.

@@ -131,7 +131,7 @@ where
     }
 
     #[inline(never)]
-    fn start_far(&mut self, observation: Option<Observation<'a>>) {
+    fn start_far(&mut self, observation: Option<Box<Observation<'a>>>) {
         if let State::Ready { command, options } = mem::replace(&mut self.state, State::Finished) {
             self.state = State::Running(Box::pin(self.engine.finish(command, options, observation)));
         }

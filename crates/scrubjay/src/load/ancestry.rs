@@ -27,8 +27,13 @@ pub(super) fn current() -> Vec<FlightId> {
 /// The waits of the loads that the caller runs inside of, and of `ancestors` elsewhere, for the `flights` that it loads: for as
 /// long as the answer lives.
 pub(super) fn waiting_inside(ancestors: &[FlightId], flights: impl Iterator<Item = FlightId> + Clone) -> Vec<Edge> {
-    let edges = |from: FlightId| flights.clone().map(move |to| Edge::new(from, to));
-    INSIDE.with_borrow(|inside| inside.iter().chain(ancestors).copied().flat_map(edges).collect())
+    let mut edges = Vec::new();
+    INSIDE.with_borrow(|inside| {
+        for from in inside.iter().chain(ancestors) {
+            edges.extend(flights.clone().map(|to| Edge::new(*from, to)));
+        }
+    });
+    edges
 }
 
 /// The wait of the caller for `flight`, for as long as the answer lives.

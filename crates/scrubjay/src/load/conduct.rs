@@ -53,10 +53,10 @@ where
     if plan.how.reading == Reading::Nowhere {
         engine.loads.flights.void(engine.near_key(plan.key).pair());
     }
-    loop {
+    let lead = loop {
         let boarding = engine.loads.flights.board(engine.near_key(plan.key).pair());
         match boarding {
-            Boarding::Lead(lead) => return loader.conduct(Loading { engine, plan, lead }).await,
+            Boarding::Lead(lead) => break lead,
             // Boxed, so that the future of those who lead is small to make and to move.
             Boarding::Wait(wait) => match Box::pin(join(plan, wait)).await {
                 Ok(Joined::Landed(landed)) => return Flown::loaded(landed),
@@ -65,7 +65,8 @@ where
                 Err(error) => return Flown::loaded(Err(error)),
             },
         }
-    }
+    };
+    loader.conduct(Loading { engine, plan, lead }).await
 }
 
 /// Loads beside somebody else, and keeps nothing.
@@ -75,7 +76,9 @@ where
     L: Loader<V>,
 {
     let lead = engine.loads.flights.alone(engine.near_key(plan.key).pair());
-    Flown::loaded(Loading { engine, plan, lead }.load(loader, Right::Lost, None).await)
+    let (load, mut right) = (Loading { engine, plan, lead }, Right::Lost);
+    let (answer, cost) = load.call(loader, &mut right, None).await;
+    Flown::loaded(load.end(right, None, answer, cost).landed().await)
 }
 
 /// How a wait for somebody else's load ended.
@@ -124,10 +127,14 @@ pub(super) async fn join<V: Clone>(plan: &Plan<'_>, mut wait: Wait<V>) -> Result
 
 impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     /// Loads in the caller's own future.
-    pub(super) async fn in_place<L: Loader<V>>(self, loader: L) -> Flown<V> {
-        let flown = self.run(loader).await;
-        self.land(&flown);
-        flown
+    ///
+    /// A block, because an `async fn` would keep room for its arguments twice.
+    pub(super) fn in_place<L: Loader<V>>(self, loader: L) -> impl Future<Output = Flown<V>> + Send {
+        async move {
+            let flown = self.run(loader).await;
+            self.land(&flown);
+            flown
+        }
     }
 
     /// Loads in a task, and waits for it as everybody else does.

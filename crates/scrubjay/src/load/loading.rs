@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     fmt,
     future::poll_fn,
+    mem,
     pin::{Pin, pin},
     sync::atomic::Ordering,
     time::Duration,
@@ -66,6 +67,19 @@ impl<V> End<'_, V> {
     }
 }
 
+impl Right {
+    /// The lease, if it is one, to be kept while the loader runs; without it, it is lost.
+    fn take_lease(&mut self) -> Option<Box<Lease>> {
+        match mem::replace(self, Self::Lost) {
+            Self::Lease(lease) => Some(lease),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
 /// A load about to begin or under way, in the hands of the caller that leads it.
 pub struct Loading<'a, V> {
     pub(super) engine: &'a Engine<V>,
@@ -85,10 +99,10 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
             Look::Found(value) => return Flown::found(value, Source::Near),
             Look::Load(spare) => spare,
         };
-        let right = match &self.engine.far {
-            None => Right::Free,
+        let mut right = Right::Free;
+        if let Some(far) = &self.engine.far {
             // Boxed, as all that only a far tier needs: the future of a near-only load is small to make and to move.
-            Some(far) => match Box::pin(self.approach(far)).await {
+            right = match Box::pin(self.approach(far)).await {
                 Ok(Approach::Found(value)) => return Flown::found(value, Source::Far),
                 Ok(Approach::Load { right, spare: found }) => {
                     spare = found.or(spare);
@@ -98,12 +112,17 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
                 Ok(Approach::Late) => return Flown::loaded(Err(self.plan.timed_out())),
                 Ok(Approach::Leased) => Right::Lost,
                 Err(error) => return Flown::loaded(Err(error)),
-            },
-        };
-        match self.serve_at_once(spare) {
-            Ok(value) => Flown::loaded(Ok(Some(value))),
-            Err(spare) => Flown::loaded(self.load(loader, right, spare).await),
+            };
         }
+        spare = match self.serve_at_once(spare) {
+            Ok(value) => return Flown::loaded(Ok(Some(value))),
+            Err(spare) => spare,
+        };
+        let (answer, cost) = self.call(loader, &mut right, spare.as_ref()).await;
+        Flown::loaded(match self.end(right, spare, answer, cost) {
+            End::Landed(landed) => landed,
+            End::Far(told) => told.await,
+        })
     }
 
     /// Looks into the near tier once more: somebody may have landed between the caller's look and its boarding.
@@ -116,6 +135,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
                 Look::Load(Some(Spare::fresh(value, ttl, &self.engine.clock)))
             }
             Standing::Fresh { value, .. } if reads => Look::Found(Some(value)),
+            Standing::Absent if !negative() => Look::Load(None),
             Standing::Stale { .. } | Standing::Absent if negative() => Look::Found(None),
             Standing::Fresh { value, ttl, .. } => {
                 let left = ttl.map(|ttl| ttl.saturating_add(self.plan.policy.grace()));
@@ -149,27 +169,34 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         if reads && self.may_serve(spare) && rests() { spare.value() } else { None }
     }
 
-    /// Calls the loader, and keeps what it answers.
-    pub(super) async fn load<L: Loader<V>>(&self, loader: L, right: Right, spare: Option<Spare<V>>) -> Landed<V> {
+    /// Calls the loader, while `right` is kept; says what it answered, and how long that took.
+    pub(super) async fn call<L: Loader<V>>(
+        &self,
+        loader: L,
+        right: &mut Right,
+        spare: Option<&Spare<V>>,
+    ) -> (Result<Outcome<V>>, Duration) {
         let Self { engine, plan, lead } = self;
         let started = plan.policy.refreshes_early().then(|| engine.clock.precise());
-        let told = spare.as_ref().and_then(Spare::value);
-        let loading = pin!(in_loaders([lead], plan.ancestors, loader.load(plan.key.key, told)));
-        let (answer, right) = match right {
-            Right::Lease(lease) if L::BLOCKS => {
+        let loading = pin!(loader.load(plan.key.key, spare.and_then(Spare::value)));
+        let loading = in_loaders([lead], plan.ancestors, loading);
+        let answer = match right.take_lease() {
+            None => self.in_time(loading).await,
+            Some(lease) if L::BLOCKS => {
                 let keeper = Keeper::of(Right::Lease(lease), lead.given_up());
                 let answer = loading.await;
-                (answer, Box::pin(keeper.stop()).await)
+                *right = Box::pin(keeper.stop()).await;
+                answer
             }
-            Right::Lease(lease) => {
+            Some(lease) => {
                 let kept = Box::pin(self.in_time(async { Ok(keeping(lease, lead.given_up(), loading).await) })).await;
                 let (answer, lease) = kept.unwrap_or_else(|error| (Err(error), None));
-                (answer, lease.map_or(Right::Lost, Right::Lease))
+                *right = lease.map_or(Right::Lost, Right::Lease);
+                answer
             }
-            right => (self.in_time(loading).await, right),
         };
         let cost = started.map_or(Duration::ZERO, |started| started.until(engine.clock.precise()));
-        self.end(right, spare, answer, cost).landed().await
+        (answer, cost)
     }
 
     /// Keeps what the loader answered after `cost`.
@@ -332,24 +359,21 @@ const LAST_MOMENT: Duration = Duration::from_millis(50);
 
 /// `loading`, inside of the caller and of `ancestors` elsewhere. While it is polled all of `leads` are known to be in their
 /// loader: a panic leaves them so, and tells whoever lands them.
-pub(super) async fn in_loaders<'l, V: 'l, T>(
-    leads: impl AsRef<[&'l Lead<V>]>,
-    ancestors: &[FlightId],
-    loading: impl Future<Output = T>,
-) -> T {
-    let leads = leads.as_ref();
-    let flights = leads.iter().map(|lead| lead.id());
-    let mark = |inside| leads.iter().for_each(|lead| lead.in_loader().store(inside, Ordering::Relaxed));
-    let _waits = ancestry::waiting_inside(ancestors, flights.clone());
-    let mut loading = pin!(loading);
-    poll_fn(|context| {
-        let _left_again = ancestry::enter(ancestors.iter().copied().chain(flights.clone()));
+pub(super) fn in_loaders<'l, V: 'l, F: Future>(
+    leads: impl AsRef<[&'l Lead<V>]> + Unpin,
+    ancestors: &'l [FlightId],
+    mut loading: Pin<&'l mut F>,
+) -> impl Future<Output = F::Output> + Unpin {
+    let waits = ancestry::waiting_inside(ancestors, leads.as_ref().iter().map(|lead| lead.id()));
+    poll_fn(move |context| {
+        let (leads, _) = (leads.as_ref(), &waits);
+        let _left_again = ancestry::enter(ancestors.iter().copied().chain(leads.iter().map(|lead| lead.id())));
+        let mark = |inside| leads.iter().for_each(|lead| lead.in_loader().store(inside, Ordering::Relaxed));
         mark(true);
         let answer = loading.as_mut().poll(context);
         mark(false);
         answer
     })
-    .await
 }
 
 /// `ttl`, shorter by a random part of the share that `jitter` allows.

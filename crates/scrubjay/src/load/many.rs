@@ -4,7 +4,7 @@
 //! A batch waits for nobody before it has landed all that it leads, so two batches that lead what the other wants do not
 //! wait for each other.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use super::{
     BatchLoader, Outcome, Plan, Reading,
@@ -166,7 +166,8 @@ where
     let keys = leads.iter().map(|led| led.loading.plan.key.key.to_owned()).collect();
     let answer = {
         let all_leads: Vec<&Lead<V>> = leads.iter().map(|led| &led.loading.lead).collect();
-        let loading = in_loaders(all_leads, &[], loader.load(keys));
+        let loading = pin!(loader.load(keys));
+        let loading = in_loaders(all_leads, &[], loading);
         if L::BLOCKS { loading.await } else { leads[0].loading.in_time(loading).await }
     };
     let cost = started.map_or(Duration::ZERO, |started| started.until(engine.clock.precise()));
