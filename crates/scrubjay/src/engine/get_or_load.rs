@@ -77,7 +77,8 @@ impl<V: Clone + Send + Sync + 'static, L: Loader<V>> Command<V> for GetOrLoad<'_
 
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Self::Output> {
         let Some(loader) = self.loader.take() else { return L::output(None) };
-        let mut plan = engine.plan(&self.key, options, &self.choices)?;
+        engine.check_call(options, &self.choices)?;
+        let mut plan = engine.plan(&self.key, options, &self.choices);
         plan.how.refreshes = self.refreshes;
         let Flown { result, source, .. } = fly(engine, &plan, loader).await;
         self.source = source;

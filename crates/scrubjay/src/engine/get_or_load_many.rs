@@ -52,13 +52,14 @@ impl<V: Clone + Send + Sync + 'static, L: BatchLoader<V>> Command<V> for GetOrLo
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Self::Output> {
         let mut values = std::mem::take(&mut self.values);
         let Some(loader) = self.loader.take() else { return Ok(values) };
+        engine.check_call(options, &self.choices)?;
         // Each missing key once, in the order in which they come.
         let mut places: HashMap<&str, usize> = HashMap::new();
         let mut plans = Vec::new();
         for (key, _) in self.keys.iter().zip(&values).filter(|(_, value)| value.is_none()) {
             if let Entry::Vacant(place) = places.entry(key.as_str()) {
                 place.insert(plans.len());
-                plans.push(engine.plan(key, options, &self.choices)?);
+                plans.push(engine.plan(key, options, &self.choices));
             }
         }
         let flown = fly_many(engine, plans, loader).await;

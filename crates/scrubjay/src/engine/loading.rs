@@ -81,22 +81,23 @@ impl<V: Clone + Send + Sync + 'static, C: Command<V> + Loading> Request<'_, V, C
 }
 
 impl<V: Clone + Send + Sync + 'static> Engine<V> {
-    /// What a call wants for `key` that chose this; an error if it cannot be meant, or the far tier cannot keep what it asks for.
-    pub(super) fn plan<'p>(
-        &'p self,
-        key: &'p Key<'_>,
-        options: &Options<'p>,
-        choices: &'p Choices,
-    ) -> Result<Plan<'p>> {
-        // The cache's own was checked when it was built.
+    /// An error if a call that chose this cannot be meant, or the far tier cannot keep what it asks for.
+    pub(super) fn check_call(&self, options: &Options<'_>, choices: &Choices) -> Result<()> {
+        // The cache's own policy was checked when it was built.
         if let Some(own) = &choices.policy {
             self.check(own)?;
         }
+        self.lifetime(options).map(drop)
+    }
+
+    /// What a call wants for `key` that chose this.
+    #[inline]
+    pub(super) fn plan<'p>(&'p self, key: &'p Key<'_>, options: &Options<'p>, choices: &'p Choices) -> Plan<'p> {
+        let Choices { reading, writing, thread, .. } = *choices;
         let (ttl, timeout) = (self.ttl(options), self.timeout(options));
-        ttl.lifetime()?;
-        let how = How { ttl, timeout, reading: choices.reading, writing: choices.writing, refreshes: false };
+        let how = How { ttl, timeout, reading, writing, refreshes: false };
         let plan = Plan::new(self.qualify(key, options), how, choices.policy(&self.policy));
-        Ok(if choices.thread == Thread::Kept { plan.keeping_a_thread() } else { plan })
+        if thread == Thread::Kept { plan.keeping_a_thread() } else { plan }
     }
 
     /// An error if `policy` cannot be meant, or the far tier cannot keep what it asks for.

@@ -202,8 +202,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
     }
 
     /// The asynchronous part of a command, after [`try_near`](Self::try_near).
-    ///
-    /// A block, because an `async fn` would keep room for its arguments twice.
+    #[expect(clippy::manual_async_fn, reason = "an async function would keep room for its arguments twice")]
     pub(crate) fn finish<'a, C: Command<V> + 'a>(
         &'a self,
         mut command: C,

@@ -26,7 +26,7 @@ pub(super) fn current() -> Vec<FlightId> {
 
 /// The waits of the loads that the caller runs inside of, and of `ancestors` elsewhere, for the `flights` that it loads: for as
 /// long as the answer lives.
-pub(super) fn waiting_inside(ancestors: &[FlightId], flights: impl Iterator<Item = FlightId> + Clone) -> Vec<Edge> {
+pub(super) fn waiting_inside(ancestors: &[FlightId], flights: &(impl Iterator<Item = FlightId> + Clone)) -> Vec<Edge> {
     let mut edges = Vec::new();
     INSIDE.with_borrow(|inside| {
         for from in inside.iter().chain(ancestors) {

@@ -76,9 +76,9 @@ where
     L: Loader<V>,
 {
     let lead = engine.loads.flights.alone(engine.near_key(plan.key).pair());
-    let (load, mut right) = (Loading { engine, plan, lead }, Right::Lost);
-    let (answer, cost) = load.call(loader, &mut right, None).await;
-    Flown::loaded(load.end(right, None, answer, cost).landed().await)
+    let (alone, mut right) = (Loading { engine, plan, lead }, Right::Lost);
+    let (answer, cost) = alone.call(loader, &mut right, None).await;
+    Flown::loaded(alone.end(right, None, answer, cost).landed().await)
 }
 
 /// How a wait for somebody else's load ended.
@@ -127,8 +127,7 @@ pub(super) async fn join<V: Clone>(plan: &Plan<'_>, mut wait: Wait<V>) -> Result
 
 impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     /// Loads in the caller's own future.
-    ///
-    /// A block, because an `async fn` would keep room for its arguments twice.
+    #[expect(clippy::manual_async_fn, reason = "an async function would keep room for its arguments twice")]
     pub(super) fn in_place<L: Loader<V>>(self, loader: L) -> impl Future<Output = Flown<V>> + Send {
         async move {
             let flown = self.run(loader).await;

@@ -52,6 +52,19 @@ pub(super) enum Right {
     None,
 }
 
+impl Right {
+    /// The lease, if it is one, to be kept while the loader runs; without it, it is lost.
+    fn take_lease(&mut self) -> Option<Box<Lease>> {
+        match mem::replace(self, Self::Lost) {
+            Self::Lease(lease) => Some(lease),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
 /// The end of a load: at once, unless a store is to be told first.
 pub(super) enum End<'l, V> {
     Landed(Landed<V>),
@@ -63,19 +76,6 @@ impl<V> End<'_, V> {
         match self {
             Self::Landed(landed) => landed,
             Self::Far(told) => told.await,
-        }
-    }
-}
-
-impl Right {
-    /// The lease, if it is one, to be kept while the loader runs; without it, it is lost.
-    fn take_lease(&mut self) -> Option<Box<Lease>> {
-        match mem::replace(self, Self::Lost) {
-            Self::Lease(lease) => Some(lease),
-            other => {
-                *self = other;
-                None
-            }
         }
     }
 }
@@ -114,15 +114,14 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
                 Err(error) => return Flown::loaded(Err(error)),
             };
         }
-        spare = match self.serve_at_once(spare) {
-            Ok(value) => return Flown::loaded(Ok(Some(value))),
-            Err(spare) => spare,
-        };
+        if let Some(found) = spare {
+            spare = match self.serve_at_once(found) {
+                Ok(value) => return Flown::loaded(Ok(Some(value))),
+                Err(spare) => spare,
+            };
+        }
         let (answer, cost) = self.call(loader, &mut right, spare.as_ref()).await;
-        Flown::loaded(match self.end(right, spare, answer, cost) {
-            End::Landed(landed) => landed,
-            End::Far(told) => told.await,
-        })
+        Flown::loaded(self.end(right, spare.as_ref(), answer, cost).landed().await)
     }
 
     /// Looks into the near tier once more: somebody may have landed between the caller's look and its boarding.
@@ -135,7 +134,6 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
                 Look::Load(Some(Spare::fresh(value, ttl, &self.engine.clock)))
             }
             Standing::Fresh { value, .. } if reads => Look::Found(Some(value)),
-            Standing::Absent if !negative() => Look::Load(None),
             Standing::Stale { .. } | Standing::Absent if negative() => Look::Found(None),
             Standing::Fresh { value, ttl, .. } => {
                 let left = ttl.map(|ttl| ttl.saturating_add(self.plan.policy.grace()));
@@ -146,10 +144,12 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         }
     }
 
-    /// The value to serve without trying, if there is one; else `spare` as far as it may still be used. Those who wait may
-    /// have it.
-    pub(super) fn serve_at_once(&self, spare: Option<Spare<V>>) -> Result<V, Option<Spare<V>>> {
-        let Some(spare) = spare.filter(|spare| self.may_serve(spare)) else { return Err(None) };
+    /// The value of `spare`, if it is to be served without trying; else `spare` as far as it may still be used. Those who wait
+    /// may have it.
+    pub(super) fn serve_at_once(&self, spare: Spare<V>) -> Result<V, Option<Spare<V>>> {
+        if !self.may_serve(&spare) {
+            return Err(None);
+        }
         if let Some(value) = self.rests_on(&spare) {
             return Ok(value);
         }
@@ -203,7 +203,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     pub(super) fn end(
         &self,
         right: Right,
-        spare: Option<Spare<V>>,
+        spare: Option<&Spare<V>>,
         answer: Result<Outcome<V>>,
         cost: Duration,
     ) -> End<'_, V> {
@@ -212,7 +212,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
             Ok(Outcome::StoreFor(value, ttl)) => self.keep(right, value, ttl, cost),
             Ok(Outcome::DontStore(value)) => End::Landed(Ok(Some(value))),
             Ok(Outcome::NotFound) => self.keep_negative(right),
-            Err(error) => End::Landed(self.fall_back(spare.as_ref(), error)),
+            Err(error) => End::Landed(self.fall_back(spare, error)),
         }
     }
 
@@ -364,7 +364,7 @@ pub(super) fn in_loaders<'l, V: 'l, F: Future>(
     ancestors: &'l [FlightId],
     mut loading: Pin<&'l mut F>,
 ) -> impl Future<Output = F::Output> + Unpin {
-    let waits = ancestry::waiting_inside(ancestors, leads.as_ref().iter().map(|lead| lead.id()));
+    let waits = ancestry::waiting_inside(ancestors, &leads.as_ref().iter().map(|lead| lead.id()));
     poll_fn(move |context| {
         let (leads, _) = (leads.as_ref(), &waits);
         let _left_again = ancestry::enter(ancestors.iter().copied().chain(leads.iter().map(|lead| lead.id())));

@@ -99,10 +99,13 @@ where
             Ok(Approach::Late) => landed.push(led.late()),
             Ok(Approach::Spare(value)) => landed.push(led.land(Flown::left_with(value))),
             Ok(Approach::Leased) => elsewhere.push(led),
-            Ok(Approach::Load { right, spare }) => match led.loading.serve_at_once(spare.or(near_spare)) {
-                Ok(value) => landed.push(led.land(Flown::loaded(Ok(Some(value))))),
-                Err(spare) => absent.push((led, right, spare)),
-            },
+            Ok(Approach::Load { right, spare }) => {
+                match spare.or(near_spare).map(|spare| led.loading.serve_at_once(spare)) {
+                    Some(Ok(value)) => landed.push(led.land(Flown::loaded(Ok(Some(value))))),
+                    Some(Err(spare)) => absent.push((led, right, spare)),
+                    None => absent.push((led, right, None)),
+                }
+            }
         }
     }
     if !absent.is_empty() {
@@ -178,7 +181,8 @@ where
             Ok(outcomes) => Ok(outcomes.remove(led.loading.plan.key.key).unwrap_or(Outcome::NotFound)),
             Err(error) => Err(error.clone()),
         };
-        led.loading.end(right, spare, answered, cost).landed()
+        let end = led.loading.end(right, spare.as_ref(), answered, cost);
+        end.landed()
     });
     let results = all(results).await;
     leads.into_iter().zip(results).map(|(led, result)| led.land(Flown::loaded(result))).collect()
