@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     Cache, Clock, Error, KeyBuilder, KeyLayout, Memory, Policy, Result, Ttl, Wire, caches,
-    config::{EffectivePolicy, PluginChoice, Recipe},
+    config::{PluginChoice, Recipe},
     engine::{Engine, Far},
     far::{
         AnyStore,
@@ -230,11 +230,11 @@ impl<V: Clone + Send + Sync + 'static> Builder<V> {
         }
 
         let mut engine = Engine::new(near, far);
-        engine.policy = recipe.policy.over(caches::policy());
-        engine.loads = Arc::new(Loads::new(EffectivePolicy::from(engine.policy).detached_loads()));
+        engine.policy = recipe.policy.over(caches::policy()).into();
+        engine.loads = Arc::new(Loads::new(engine.policy.detached_loads()));
         engine.bare = recipe.wire == Wire::Bare;
         engine.clock = clock.unwrap_or(engine.clock);
-        engine.check(&EffectivePolicy::from(engine.policy))?;
+        engine.check(&engine.policy)?;
         if let Some(ttl) = recipe.near_ttl {
             engine.set_near_ttl(ttl)?;
         }

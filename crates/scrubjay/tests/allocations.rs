@@ -10,7 +10,7 @@ use std::{
 };
 
 use allocation_counter::measure;
-use scrubjay::{Cache, Clock, Memory, far::MemoryStore, serializer::Json};
+use scrubjay::{Cache, Clock, Error, Memory, far::MemoryStore, serializer::Json};
 
 /// Runs `work` once to warm up, and again counted.
 fn allocations(mut work: impl FnMut()) -> u64 {
@@ -62,6 +62,17 @@ fn a_near_miss_allocates_nothing() {
     let cache = Cache::<u64>::memory();
     assert_eq!(allocations(|| assert_eq!(now(cache.get("absent")).unwrap(), None)), 0);
     assert_eq!(allocations(|| assert!(!cache.blocking().exists("absent").unwrap())), 0);
+}
+
+/// The flight and its key; and, if the caller is async, its future.
+#[test]
+fn a_load_that_nobody_waits_for_allocates_little() {
+    let cache = Cache::<u64>::memory();
+    let load = || now(cache.get_or_load("key", || async { Ok::<_, Error>(1) }).skip_write()).unwrap();
+    assert_eq!(allocations(|| assert_eq!(load(), 1)), 3);
+    let blocking = cache.blocking();
+    let load = || blocking.with().skip_write().get_or_load("key", || Ok::<_, Error>(1)).unwrap();
+    assert_eq!(allocations(|| assert_eq!(load(), 1)), 2);
 }
 
 /// Keys as short as nearly all are lie in their entries, and the newcomer takes the place of whoever leaves.

@@ -45,7 +45,8 @@ impl Driver {
 /// Runs a future that needs no runtime: the calling thread polls, and parks in between.
 fn park<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let mut future = std::pin::pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    // A thread whose locals are gone already can still wait.
+    let waker = UNPARK.try_with(Waker::clone).unwrap_or_else(|_| unparking());
     let mut context = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
@@ -53,6 +54,15 @@ fn park<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
         }
         thread::park();
     }
+}
+
+thread_local! {
+    static UNPARK: Waker = unparking();
+}
+
+/// What wakes this thread when it parks.
+fn unparking() -> Waker {
+    Waker::from(Arc::new(Unpark(thread::current())))
 }
 
 struct Unpark(Thread);

@@ -8,7 +8,7 @@ mod lock;
 
 use self::drive::Driver;
 pub use self::lock::{Guard, OptimisticLock};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, mem, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -141,7 +141,7 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
 
     /// Uses `policy` for this call. A verb that loads nothing ignores it, and the three options below.
     pub fn policy(mut self, policy: Policy) -> Self {
-        self.loading.policy = Some(policy);
+        self.loading.choose_policy(policy, self.engine.policy);
         self
     }
 
@@ -300,17 +300,18 @@ impl<'a, V: Clone + Send + Sync + 'static> With<'a, V> {
     /// The loader must not run inside a runtime, where it could not start one itself: the sockets and timers that a load needs
     /// are the helper's.
     #[inline]
-    pub(crate) fn load<C: Command<V> + Loading>(self, command: C) -> Result<C::Output> {
-        let choices = self.loading;
-        self.run_by(command.choosing(choices), |engine, command| {
+    pub(crate) fn load<C: Command<V> + Loading>(mut self, command: C) -> Result<C::Output> {
+        let command = command.choosing(mem::take(&mut self.loading));
+        self.run_by(command, |engine, command| {
             let inside_runtime = drive::is_inside_runtime();
+            let choices = command.choices();
             if inside_runtime {
-                command.choices().thread = Thread::Kept;
+                choices.thread = Thread::Kept;
             }
             match engine.capability() {
                 Some(capability) if capability.needs_runtime => Driver::Helper,
                 // The runtime that this thread keeps from running must not be asked for a timer, or to renew a lease.
-                _ if inside_runtime || choices.over(engine.policy).needs_timer() => Driver::Helper,
+                _ if inside_runtime || choices.policy(&engine.policy).needs_timer() => Driver::Helper,
                 _ => Driver::Thread,
             }
         })

@@ -113,7 +113,10 @@ impl<'a, V: Clone + Send + Sync + 'static, K> Call<'a, V, K> {
             Reading::Cached => load::Reading::Everywhere,
             Reading::Anew => load::Reading::Nowhere,
         };
-        let choices = Choices { policy: self.policy.copied(), reading, ..Choices::default() };
+        let mut choices = Choices { reading, ..Choices::default() };
+        if let Some(own) = self.policy {
+            choices.choose_policy(*own, cache.engine().policy);
+        }
         let target = Target { engine: cache.engine(), options, choices, flight: self.flight, writing: self.writing };
         Ok(Some((target, self.key?)))
     }
@@ -186,7 +189,7 @@ impl<V: Clone + Send + Sync + 'static> Target<'_, V> {
 
     /// Carries out a command that loads.
     pub(super) async fn load<X: Face, C: Command<V> + Loading>(&self, command: C) -> Result<C::Output> {
-        X::load(self.engine, command, self.options, self.choices).await
+        X::load(self.engine, command, self.options, self.choices.clone()).await
     }
 
     /// Whether a value that is there is enough.

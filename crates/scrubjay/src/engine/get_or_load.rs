@@ -3,7 +3,7 @@
 use super::{Choices, Command, Engine, Expiring, Loading, Options, Request, Source, command::single_key};
 use crate::{
     Key, Operation, Result,
-    load::{Flown, Loader, Plan, Reading, Spawned, fly, is_due},
+    load::{Flown, Loader, Reading, Spawned, fly, is_due},
     near::Standing,
     plugin::Reads,
 };
@@ -58,10 +58,9 @@ impl<V: Clone + Send + Sync + 'static, L: Loader<V>> Command<V> for GetOrLoad<'_
     #[inline]
     fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<Self::Output>> {
         let (Some(near), Reading::Everywhere) = (&engine.near, self.choices.reading) else { return Ok(None) };
-        let own = self.choices.policy.as_ref().and_then(|policy| policy.early_refresh);
         let key = engine.qualify(&self.key, options);
         let key = engine.near_key(key);
-        let value = match own.or(engine.policy.early_refresh) {
+        let value = match self.choices.policy(&engine.policy).early_refresh {
             None => near.memory.get(key.pair()),
             Some(eagerness) => match near.memory.look_up(key.pair()) {
                 Standing::Fresh { value, ttl, cost } => {
@@ -78,12 +77,9 @@ impl<V: Clone + Send + Sync + 'static, L: Loader<V>> Command<V> for GetOrLoad<'_
 
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Self::Output> {
         let Some(loader) = self.loader.take() else { return L::output(None) };
-        let policy = engine.policy_of(&self.choices)?;
-        let ttl = engine.ttl(options);
-        ttl.lifetime()?;
-        let timeout = engine.timeout(options);
-        let plan = Plan::new(engine.namespace(options), self.key.as_str(), ttl, timeout, policy);
-        let plan = self.choices.apply_to(plan, self.refreshes);
+        engine.check_call(options, &self.choices)?;
+        let mut plan = engine.plan(&self.key, options, &self.choices);
+        plan.how.refreshes = self.refreshes;
         let Flown { result, source, .. } = fly(engine, &plan, loader).await;
         self.source = source;
         L::output(result?)

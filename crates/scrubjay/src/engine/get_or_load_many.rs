@@ -1,11 +1,11 @@
 //! `get_or_load_many`: the values under several keys, those that are missing loaded by one call of the loader.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use super::{Choices, Command, Engine, Expiring, Loading, Options, Source, command::several_keys};
 use crate::{
     Key, Operation, Result,
-    load::{BatchLoader, Plan, Reading, fly_many},
+    load::{BatchLoader, Reading, fly_many},
     plugin::Reads,
 };
 
@@ -52,20 +52,15 @@ impl<V: Clone + Send + Sync + 'static, L: BatchLoader<V>> Command<V> for GetOrLo
     async fn far(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Self::Output> {
         let mut values = std::mem::take(&mut self.values);
         let Some(loader) = self.loader.take() else { return Ok(values) };
-        let policy = engine.policy_of(&self.choices)?;
-        let (namespace, ttl) = (engine.namespace(options), engine.ttl(options));
-        ttl.lifetime()?;
-        let timeout = engine.timeout(options);
-
+        engine.check_call(options, &self.choices)?;
         // Each missing key once, in the order in which they come.
         let mut places: HashMap<&str, usize> = HashMap::new();
         let mut plans = Vec::new();
         for (key, _) in self.keys.iter().zip(&values).filter(|(_, value)| value.is_none()) {
-            places.entry(key.as_str()).or_insert_with(|| {
-                let plan = Plan::new(namespace, key.as_str(), ttl, timeout, policy);
-                plans.push(self.choices.apply_to(plan, false));
-                plans.len() - 1
-            });
+            if let Entry::Vacant(place) = places.entry(key.as_str()) {
+                place.insert(plans.len());
+                plans.push(engine.plan(key, options, &self.choices));
+            }
         }
         let flown = fly_many(engine, plans, loader).await;
         for (value, key) in values.iter_mut().zip(&self.keys) {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::{Engine, Far};
 use crate::{
     Result,
-    config::EffectivePolicy,
     entry::{Content, Entry, Freshness},
     far::{Call, Found, Item, Token, Want},
 };
@@ -67,7 +66,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
 
     /// Whether loads of this cache leave more in the store than live entries.
     fn expects_remains(&self) -> bool {
-        !self.bare && (EffectivePolicy::from(self.policy).leaves_remains() || self.loads.have_left_remains())
+        !self.bare && (self.policy.leaves_remains() || self.loads.have_left_remains())
     }
 
     /// Of which of `keys` a live entry stands in the store; `None` if nothing else is expected there.

@@ -1,16 +1,17 @@
 //! What the commands that load have in common: what one call may choose, and the policy that comes of it.
 
-use super::{Command, Engine, Request};
+use super::{Command, Engine, Options, Request};
 use crate::{
-    Error, Policy, Result,
+    Error, Key, Policy, Result,
     config::EffectivePolicy,
-    load::{Plan, Reading, Writing},
+    load::{How, Plan, Reading, Writing},
 };
 
 /// How one call loads.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Choices {
-    pub(crate) policy: Option<Policy>,
+    /// The call's own policy over the cache's. Boxed: few calls have one, and all are moved.
+    pub(crate) policy: Option<Box<EffectivePolicy>>,
     pub(crate) reading: Reading,
     pub(crate) writing: Writing,
     pub(crate) thread: Thread,
@@ -27,15 +28,15 @@ pub(crate) enum Thread {
 }
 
 impl Choices {
-    /// `plan`, as they say.
-    pub(super) fn apply_to<'p>(&self, plan: Plan<'p>, refreshes: bool) -> Plan<'p> {
-        let plan = plan.choosing(self.reading, self.writing, refreshes);
-        if self.thread == Thread::Kept { plan.keeping_a_thread() } else { plan }
+    /// Uses `own` for this call; what it does not say is taken from the `cache`'s.
+    pub(crate) fn choose_policy(&mut self, own: Policy, cache: EffectivePolicy) {
+        self.policy = Some(Box::new(own.over(*cache).into()));
     }
 
-    /// What holds for a call that chose this, in a cache of `policy`.
-    pub(crate) fn over(&self, policy: Policy) -> EffectivePolicy {
-        self.policy.map_or(policy, |own| own.over(policy)).into()
+    /// What holds for a call that chose this, in a cache of that policy.
+    #[inline]
+    pub(crate) fn policy<'p>(&'p self, cache: &'p EffectivePolicy) -> &'p EffectivePolicy {
+        self.policy.as_deref().unwrap_or(cache)
     }
 }
 
@@ -58,7 +59,8 @@ pub trait Loading {
 impl<V: Clone + Send + Sync + 'static, C: Command<V> + Loading> Request<'_, V, C> {
     /// Uses `policy` for this call; the cache's policy applies where it leaves a field unset.
     pub fn policy(self, policy: Policy) -> Self {
-        self.map(|command| command.choices().policy = Some(policy))
+        let cache = self.engine().policy;
+        self.map(|command| command.choices().choose_policy(policy, cache))
     }
 
     /// Loads even if there is a value, and stores what it loads. A load of the key that is already under way is not joined, and
@@ -79,14 +81,23 @@ impl<V: Clone + Send + Sync + 'static, C: Command<V> + Loading> Request<'_, V, C
 }
 
 impl<V: Clone + Send + Sync + 'static> Engine<V> {
-    /// The policy of a call that chose this; an error if it cannot be meant, or the far tier cannot keep what it asks for.
-    pub(super) fn policy_of(&self, choices: &Choices) -> Result<EffectivePolicy> {
-        let policy = choices.over(self.policy);
-        // The cache's own was checked when it was built.
-        if choices.policy.is_some() {
-            self.check(&policy)?;
+    /// An error if a call that chose this cannot be meant, or the far tier cannot keep what it asks for.
+    pub(super) fn check_call(&self, options: &Options<'_>, choices: &Choices) -> Result<()> {
+        // The cache's own policy was checked when it was built.
+        if let Some(own) = &choices.policy {
+            self.check(own)?;
         }
-        Ok(policy)
+        self.lifetime(options).map(drop)
+    }
+
+    /// What a call wants for `key` that chose this.
+    #[inline]
+    pub(super) fn plan<'p>(&'p self, key: &'p Key<'_>, options: &Options<'p>, choices: &'p Choices) -> Plan<'p> {
+        let Choices { reading, writing, thread, .. } = *choices;
+        let (ttl, timeout) = (self.ttl(options), self.timeout(options));
+        let how = How { ttl, timeout, reading, writing, refreshes: false };
+        let plan = Plan::new(self.qualify(key, options), how, choices.policy(&self.policy));
+        if thread == Thread::Kept { plan.keeping_a_thread() } else { plan }
     }
 
     /// An error if `policy` cannot be meant, or the far tier cannot keep what it asks for.

@@ -87,7 +87,7 @@ pub struct Engine<V> {
     pub(crate) undecodable: Arc<AtomicU64>,
     /// Whether bytes are never wrapped, nor looked at for a wrapping.
     pub(crate) bare: bool,
-    pub(crate) policy: Policy,
+    pub(crate) policy: EffectivePolicy,
     pub(crate) clock: Clock,
     pub(crate) loads: Arc<Loads<V>>,
 }
@@ -127,6 +127,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
     /// A cache of these tiers, with every default.
     pub(crate) fn new(near: Option<Memory<V>>, far: Option<Far<V>>) -> Self {
         let clock = near.as_ref().map_or_else(Clock::default, |memory| memory.clock().clone());
+        let policy = EffectivePolicy::from(Policy::new());
         Self {
             near: near.map(|memory| Near { memory, ttl: DEFAULT_NEAR_TTL }),
             far,
@@ -137,9 +138,9 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
             timeout: DEFAULT_TIMEOUT,
             plugins: Plugins::default(),
             undecodable: Arc::default(),
-            loads: Arc::new(Loads::new(EffectivePolicy::from(Policy::new()).detached_loads())),
+            loads: Arc::new(Loads::new(policy.detached_loads())),
             bare: false,
-            policy: Policy::new(),
+            policy,
             clock,
         }
     }
@@ -163,7 +164,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         &'a self,
         command: &mut C,
         options: &Options<'a>,
-        observation: &mut Option<Observation<'a>>,
+        observation: &mut Option<Box<Observation<'a>>>,
     ) -> Result<Option<C::Output>> {
         if self.plugins.is_empty() && self.key_builder.is_none() {
             return command.near(self, options).map_err(|error| describe(error, command));
@@ -176,7 +177,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
         &'a self,
         command: &mut C,
         options: &Options<'a>,
-        observation: &mut Option<Observation<'a>>,
+        observation: &mut Option<Box<Observation<'a>>>,
     ) -> Result<Option<C::Output>> {
         let namespace = self.namespace(options);
         let started = self.plugins.before(&told(command.keys(), C::OPERATION, namespace, options));
@@ -187,7 +188,7 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
             let completion = plugin::Completion::of(&answer, command.reads(), Plugins::took(started));
             self.plugins.after(&command_told, &completion);
         } else if !self.plugins.is_empty() {
-            *observation = Some(Observation {
+            *observation = Some(Box::new(Observation {
                 plugins: &self.plugins,
                 started,
                 operation: C::OPERATION,
@@ -195,29 +196,32 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
                 keys: given.unwrap_or_else(|| owned(command.keys())),
                 ttl: options.ttl,
                 ended: false,
-            });
+            }));
         }
         answer
     }
 
     /// The asynchronous part of a command, after [`try_near`](Self::try_near).
-    pub(crate) async fn finish<'a, C: Command<V>>(
+    #[expect(clippy::manual_async_fn, reason = "an async function would keep room for its arguments twice")]
+    pub(crate) fn finish<'a, C: Command<V> + 'a>(
         &'a self,
         mut command: C,
         options: Options<'a>,
-        observation: Option<Observation<'a>>,
-    ) -> Result<C::Output> {
-        let far = command.far(self, &options);
-        #[cfg(feature = "tracing")]
-        let far = {
-            use tracing::Instrument;
-            far.instrument(tracing::debug_span!(target: "scrubjay", "far", operation = C::OPERATION.name()))
-        };
-        let answer = far.await.map_err(|error| describe(error, &command));
-        if let Some(observation) = observation {
-            observation.end(&answer, command.reads());
+        observation: Option<Box<Observation<'a>>>,
+    ) -> impl Future<Output = Result<C::Output>> + Send + 'a {
+        async move {
+            let far = command.far(self, &options);
+            #[cfg(feature = "tracing")]
+            let far = {
+                use tracing::Instrument;
+                far.instrument(tracing::debug_span!(target: "scrubjay", "far", operation = C::OPERATION.name()))
+            };
+            let answer = far.await.map_err(|error| describe(error, &command));
+            if let Some(observation) = observation {
+                observation.end(&answer, command.reads());
+            }
+            answer
         }
-        answer
     }
 
     /// The namespace that a call means: its own, or the cache's.

@@ -60,6 +60,10 @@ impl<'a, V, C: Command<V>> Request<'a, V, C> {
         self
     }
 
+    pub(super) fn engine(&self) -> &'a Engine<V> {
+        self.engine
+    }
+
     pub(crate) fn map(mut self, change: impl FnOnce(&mut C)) -> Self {
         if let State::Ready { command, .. } = &mut self.state {
             change(command);
@@ -127,7 +131,7 @@ where
     }
 
     #[inline(never)]
-    fn start_far(&mut self, observation: Option<Observation<'a>>) {
+    fn start_far(&mut self, observation: Option<Box<Observation<'a>>>) {
         if let State::Ready { command, options } = mem::replace(&mut self.state, State::Finished) {
             self.state = State::Running(Box::pin(self.engine.finish(command, options, observation)));
         }

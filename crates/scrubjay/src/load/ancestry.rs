@@ -4,13 +4,7 @@
 //! graph for the process. A wait that would close a ring is an error at once, not a deadlock, through whichever keys, caches
 //! and tasks it goes.
 
-use std::{
-    cell::RefCell,
-    collections::HashMap,
-    pin::Pin,
-    sync::LazyLock,
-    task::{Context, Poll},
-};
+use std::{cell::RefCell, collections::HashMap, sync::LazyLock};
 
 use parking_lot::Mutex;
 
@@ -30,15 +24,16 @@ pub(super) fn current() -> Vec<FlightId> {
     INSIDE.with_borrow(Vec::clone)
 }
 
-/// `future`, which loads `flights`, inside of the caller and of `ancestors` elsewhere.
-pub(super) fn inside<'f, I: AsRef<[FlightId]> + Unpin, F: Future>(
-    flights: I,
-    ancestors: &'f [FlightId],
-    future: Pin<&'f mut F>,
-) -> Inside<'f, I, F> {
-    let edges = |from: &FlightId| flights.as_ref().iter().map(|to| Edge::new(*from, *to)).collect::<Vec<_>>();
-    let waits = INSIDE.with_borrow(|inside| inside.iter().chain(ancestors).flat_map(edges).collect());
-    Inside { flights, ancestors, _waits: waits, future }
+/// The waits of the loads that the caller runs inside of, and of `ancestors` elsewhere, for the `flights` that it loads: for as
+/// long as the answer lives.
+pub(super) fn waiting_inside(ancestors: &[FlightId], flights: &(impl Iterator<Item = FlightId> + Clone)) -> Vec<Edge> {
+    let mut edges = Vec::new();
+    INSIDE.with_borrow(|inside| {
+        for from in inside.iter().chain(ancestors) {
+            edges.extend(flights.clone().map(|to| Edge::new(*from, to)));
+        }
+    });
+    edges
 }
 
 /// The wait of the caller for `flight`, for as long as the answer lives.
@@ -78,7 +73,7 @@ fn reaches(from: FlightId, goals: &[FlightId]) -> bool {
 }
 
 /// One wait in the graph, until dropped.
-struct Edge {
+pub(super) struct Edge {
     from: FlightId,
     to: FlightId,
 }
@@ -103,36 +98,18 @@ impl Drop for Edge {
     }
 }
 
-/// A load as a future that makes itself known while it is polled.
-pub(super) struct Inside<'f, I, F> {
-    flights: I,
-    ancestors: &'f [FlightId],
-    _waits: Vec<Edge>,
-    future: Pin<&'f mut F>,
+/// From now on the loaders of `flights` are being polled on this thread, until the answer is dropped, in a panic too.
+pub(super) fn enter(flights: impl Iterator<Item = FlightId>) -> Entered {
+    INSIDE.with_borrow_mut(|inside| {
+        let before = inside.len();
+        inside.extend(flights);
+        Entered(before)
+    })
 }
 
-impl<I: AsRef<[FlightId]> + Unpin, F: Future> Future for Inside<'_, I, F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let this = &mut *self;
-        let _left_again = Entered::new(this.ancestors.iter().chain(this.flights.as_ref()));
-        this.future.as_mut().poll(context)
-    }
-}
-
-/// A load being polled on this thread. Dropped, in a panic too, it is not any more.
-struct Entered(usize);
-
-impl Entered {
-    fn new<'i>(flights: impl Iterator<Item = &'i FlightId>) -> Self {
-        INSIDE.with_borrow_mut(|inside| {
-            let before = inside.len();
-            inside.extend(flights);
-            Self(before)
-        })
-    }
-}
+/// Loads being polled on this thread. Dropped, they are not any more.
+#[must_use = "dropped at once it covers nothing"]
+pub(super) struct Entered(usize);
 
 impl Drop for Entered {
     fn drop(&mut self) {

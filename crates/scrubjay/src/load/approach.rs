@@ -68,7 +68,8 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     /// Whether the store is known not to answer, so that asking would only cost time.
     pub(super) fn leaves_store_alone(&self, far: &Far<V>, wire: &str) -> bool {
         let plan = self.plan;
-        plan.policy.on_failure() == OnFailure::Load && self.engine.loads.outage.is_down(&far.store, wire, plan.timeout)
+        plan.policy.on_failure() == OnFailure::Load
+            && self.engine.loads.outage.is_down(&far.store, wire, plan.how.timeout)
     }
 
     /// `answer` as it is, or nothing where the policy lets loads go on without the store.
@@ -102,7 +103,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         leased: Leased,
     ) -> Result<Approach<V>> {
         let Self { engine, plan, lead } = self;
-        let reads = plan.reading == Reading::Everywhere;
+        let reads = plan.how.reading == Reading::Everywhere;
         let mut waiting = Waiting::new(plan.policy.soft_timeout);
         loop {
             let Some(there) = found else {
@@ -122,7 +123,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
             let entry = engine.entry(&there.value);
             let spare = match engine.decode(far, &entry, there.ttl) {
                 Received::Fresh { value, ttl, cost } if reads => {
-                    if !plan.refreshes && !self.is_refreshed_early(ttl, cost)? {
+                    if !plan.how.refreshes && !self.is_refreshed_early(ttl, cost)? {
                         // What a store does not tell the end of might outlive it here.
                         if let Some(near) = engine.near.as_ref().filter(|_| far.capability.expire) {
                             self.keep_near(near, &value, ttl, cost, asked);
@@ -137,7 +138,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
                 }
                 Received::Negative | Received::Undecodable(_) | Received::Leased => None,
             };
-            let holder = entry.holder(there.ttl).filter(|_| plan.reading != Reading::Nowhere);
+            let holder = entry.holder(there.ttl).filter(|_| plan.how.reading != Reading::Nowhere);
             let served = spare.as_ref().filter(|spare| self.may_serve(spare));
             if let (Some(_), Some(fresh)) = (holder, served.filter(|spare| spare.is_fresh()).and_then(Spare::value)) {
                 return Ok(Approach::Found(Some(fresh)));
@@ -195,7 +196,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     fn terms<'t>(&self, far: &'t Far<V>, wire: &'t str) -> Option<Terms<'t>> {
         let plan = self.plan;
         let LeaseChoice::For(hold) = plan.policy.lease() else { return None };
-        let may = far.capability.compare_and_set && !self.engine.bare && plan.writing == Writing::Keep;
+        let may = far.capability.compare_and_set && !self.engine.bare && plan.how.writing == Writing::Keep;
         // What this process has in its own memory nobody else can hold and die, and no answer is lost.
         let hold = if far.capability.private && !far.capability.needs_runtime { FOREVER } else { hold };
         may.then_some(Terms {
@@ -209,7 +210,7 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
 
     fn is_refreshed_early(&self, left: Option<Duration>, cost: Duration) -> Result<bool> {
         let Some(eagerness) = self.plan.policy.early_refresh else { return Ok(false) };
-        Ok(is_due(left, self.plan.ttl.lifetime()?, cost, eagerness))
+        Ok(is_due(left, self.plan.how.ttl.lifetime()?, cost, eagerness))
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use super::{
     Loader, Plan, ancestry,
-    flights::{Arrival, Boarding, Landed, Lead, Wait},
+    flights::{Arrival, Boarding, Landed, Wait},
     loading::{Loading, Right},
     plan::Reading,
 };
@@ -50,16 +50,13 @@ where
     V: Clone + Send + Sync + 'static,
     L: Loader<V>,
 {
-    let key = engine.near_key(plan.qualified());
-    if plan.reading == Reading::Nowhere {
-        engine.loads.flights.void(key.pair());
+    if plan.how.reading == Reading::Nowhere {
+        engine.loads.flights.void(engine.near_key(plan.key).pair());
     }
-    loop {
-        match engine.loads.flights.board(key.pair()) {
-            Boarding::Lead(lead) => {
-                drop(key);
-                return loader.conduct(Journey { engine, plan, lead }).await;
-            }
+    let lead = loop {
+        let boarding = engine.loads.flights.board(engine.near_key(plan.key).pair());
+        match boarding {
+            Boarding::Lead(lead) => break lead,
             // Boxed, so that the future of those who lead is small to make and to move.
             Boarding::Wait(wait) => match Box::pin(join(plan, wait)).await {
                 Ok(Joined::Landed(landed)) => return Flown::loaded(landed),
@@ -68,7 +65,8 @@ where
                 Err(error) => return Flown::loaded(Err(error)),
             },
         }
-    }
+    };
+    loader.conduct(Loading { engine, plan, lead }).await
 }
 
 /// Loads beside somebody else, and keeps nothing.
@@ -77,8 +75,10 @@ where
     V: Clone + Send + Sync + 'static,
     L: Loader<V>,
 {
-    let lead = engine.loads.flights.alone(engine.near_key(plan.qualified()).pair());
-    Flown::loaded(Loading { engine, plan, lead: &lead }.load(loader, Right::Lost, None).await)
+    let lead = engine.loads.flights.alone(engine.near_key(plan.key).pair());
+    let (alone, mut right) = (Loading { engine, plan, lead }, Right::Lost);
+    let (answer, cost) = alone.call(loader, &mut right, None).await;
+    Flown::loaded(alone.end(right, None, answer, cost).landed().await)
 }
 
 /// How a wait for somebody else's load ended.
@@ -125,35 +125,15 @@ pub(super) async fn join<V: Clone>(plan: &Plan<'_>, mut wait: Wait<V>) -> Result
     })
 }
 
-/// Ends the flight of `lead`. A load that its caller had no more time for is not everybody's failure: somebody else takes over.
-pub(super) fn land<V: Clone>(lead: Lead<V>, plan: &Plan<'_>, flown: &Flown<V>) {
-    let late = plan.is_late() && matches!(&flown.result, Err(error) if error.kind() == ErrorKind::Timeout);
-    if !late && flown.leader == Leader::Landed {
-        lead.land(&flown.result);
-    }
-}
-
-/// A load about to begin, in the hands of the caller that leads it.
-pub struct Journey<'a, V> {
-    engine: &'a Engine<V>,
-    plan: &'a Plan<'a>,
-    lead: Lead<V>,
-}
-
-impl<V> std::fmt::Debug for Journey<'_, V> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Journey").field("plan", &self.plan).finish_non_exhaustive()
-    }
-}
-
-impl<V: Clone + Send + Sync + 'static> Journey<'_, V> {
+impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     /// Loads in the caller's own future.
-    pub(super) async fn in_place<L: Loader<V>>(self, loader: L) -> Flown<V> {
-        let Self { engine, plan, lead } = self;
-        let load = Loading { engine, plan, lead: &lead };
-        let flown = load.run(loader).await;
-        land(lead, plan, &flown);
-        flown
+    #[expect(clippy::manual_async_fn, reason = "an async function would keep room for its arguments twice")]
+    pub(super) fn in_place<L: Loader<V>>(self, loader: L) -> impl Future<Output = Flown<V>> + Send {
+        async move {
+            let flown = self.run(loader).await;
+            self.land(&flown);
+            flown
+        }
     }
 
     /// Loads in a task, and waits for it as everybody else does.
@@ -166,9 +146,9 @@ impl<V: Clone + Send + Sync + 'static> Journey<'_, V> {
         };
         let (wait, follow) = (lead.wait(), lead.follow());
         let engine = engine.clone();
-        let journey = plan.of_a_task(ancestry::current());
+        let owned = plan.of_a_task(ancestry::current());
         let task = runtime.spawn(async move {
-            drop(Journey { engine: &engine, plan: &journey, lead }.in_place(loader).await);
+            drop(Loading { engine: &engine, plan: &owned.plan(), lead }.in_place(loader).await);
         });
         follow.led_by(task.abort_handle());
         match join(plan, wait).await {
@@ -177,6 +157,14 @@ impl<V: Clone + Send + Sync + 'static> Journey<'_, V> {
                 Flown::loaded(Err(Error::new(ErrorKind::Load, "the runtime that ran the load was shut down")))
             }
             Err(error) => Flown::loaded(Err(error)),
+        }
+    }
+
+    /// Ends the flight. A load that its caller had no more time for is not everybody's failure: somebody else takes over.
+    pub(super) fn land(self, flown: &Flown<V>) {
+        let late = self.plan.is_late() && matches!(&flown.result, Err(error) if error.kind() == ErrorKind::Timeout);
+        if !late && flown.leader == Leader::Landed {
+            self.lead.land(&flown.result);
         }
     }
 }

@@ -66,6 +66,12 @@ struct Flight<V> {
 
 struct State<V> {
     phase: Phase<V>,
+    /// Nobody's, in nearly all flights: they pay nothing for it.
+    company: Option<Box<Company<V>>>,
+}
+
+/// Those who wait, and what concerns only them.
+struct Company<V> {
     /// What may be served meanwhile.
     spare: Option<Spare<V>>,
     /// The wakers of those who wait, by number: a caller that has left takes its own out.
@@ -191,15 +197,7 @@ impl<V> Flight<V> {
             void: AtomicBool::new(false),
             in_loader: AtomicBool::new(false),
             given_up: Notify::new(),
-            state: Mutex::new(State {
-                phase: Phase::Loading,
-                spare: None,
-                wakers: Vec::new(),
-                next: 0,
-                waiting: 0,
-                task: None,
-                detached: None,
-            }),
+            state: Mutex::new(State { phase: Phase::Loading, company: None }),
         }
     }
 
@@ -211,9 +209,17 @@ impl<V> Flight<V> {
         let wakers = {
             let mut state = self.state.lock();
             state.phase = phase;
-            std::mem::take(&mut state.wakers)
+            state.company.as_mut().map_or_else(Vec::new, |company| std::mem::take(&mut company.wakers))
         };
         wakers.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+}
+
+impl<V> State<V> {
+    fn company(&mut self) -> &mut Company<V> {
+        self.company.get_or_insert_with(|| {
+            Box::new(Company { spare: None, wakers: Vec::new(), next: 0, waiting: 0, task: None, detached: None })
+        })
     }
 }
 
@@ -253,7 +259,8 @@ impl<V> Lead<V> {
     pub(super) fn offer(&self, spare: Spare<V>) {
         let (_before, wakers) = {
             let mut state = self.flight.state.lock();
-            (state.spare.replace(spare), std::mem::take(&mut state.wakers))
+            let company = state.company();
+            (company.spare.replace(spare), std::mem::take(&mut company.wakers))
         };
         wakers.into_iter().for_each(|(_, waker)| waker.wake());
     }
@@ -263,10 +270,23 @@ impl<V> Lead<V> {
         Wait::new(&self.flights, &self.flight)
     }
 
+    /// Takes the flight out of the table. Whoever does not know of it by then never will.
+    fn leave(&self) -> Left {
+        self.flights.remove(&self.flight);
+        if Arc::strong_count(&self.flight) > 1 { Left::Others } else { Left::Nobody }
+    }
+
     /// What a task of its own does with it when nobody waits any more.
     pub(super) fn follow(&self) -> Follow<V> {
         Follow(Arc::clone(&self.flight))
     }
+}
+
+/// Who is left with a flight that has ended, to be told of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Others,
+    Nobody,
 }
 
 /// A flight whose leader is a task.
@@ -276,10 +296,11 @@ impl<V> Follow<V> {
     /// The flight is led by `task`, which the last of those who wait cancels.
     pub(super) fn led_by(self, task: AbortHandle) {
         let mut state = self.0.state.lock();
-        if state.waiting == 0 {
+        let company = state.company();
+        if company.waiting == 0 {
             task.abort();
         }
-        state.task = Some(task);
+        company.task = Some(task);
     }
 }
 
@@ -287,8 +308,9 @@ impl<V: Clone> Lead<V> {
     /// Ends the flight: everybody who waits gets `result`.
     pub(super) fn land(mut self, result: &Landed<V>) {
         self.landed = true;
-        self.flights.remove(&self.flight);
-        self.flight.end(Phase::Landed(result.clone()));
+        if self.leave() == Left::Others {
+            self.flight.end(Phase::Landed(result.clone()));
+        }
     }
 }
 
@@ -297,7 +319,9 @@ impl<V> Drop for Lead<V> {
         if self.landed {
             return;
         }
-        self.flights.remove(&self.flight);
+        if self.leave() == Left::Nobody {
+            return;
+        }
         self.flight.end(if self.flight.in_loader.load(Ordering::Relaxed) {
             Phase::Landed(Err(Error::new(ErrorKind::Load, "the loader panicked")))
         } else {
@@ -337,7 +361,7 @@ enum Leaving {
 
 impl<V> Wait<V> {
     fn new(flights: &Arc<Flights<V>>, flight: &Arc<Flight<V>>) -> Self {
-        flight.state.lock().waiting += 1;
+        flight.state.lock().company().waiting += 1;
         Self {
             flights: Arc::clone(flights),
             flight: Arc::clone(flight),
@@ -374,18 +398,19 @@ impl<V: Clone> Future for Wait<V> {
             Phase::Abandoned => return Poll::Ready(Arrival::Abandoned),
             Phase::Loading => {}
         }
+        let company = state.company();
         let suits = |spare: &&Spare<V>| this.takes_stale || spare.is_fresh();
-        if let Some(value) = state.spare.as_ref().filter(suits).and_then(Spare::value) {
+        if let Some(value) = company.spare.as_ref().filter(suits).and_then(Spare::value) {
             this.leaving = Leaving::Refresh;
             return Poll::Ready(Arrival::Spare(value));
         }
         let number = *this.number.get_or_insert_with(|| {
-            state.next += 1;
-            state.next
+            company.next += 1;
+            company.next
         });
-        match state.wakers.iter_mut().find(|(other, _)| *other == number) {
+        match company.wakers.iter_mut().find(|(other, _)| *other == number) {
             Some((_, waker)) => waker.clone_from(context.waker()),
-            None => state.wakers.push((number, context.waker().clone())),
+            None => company.wakers.push((number, context.waker().clone())),
         }
         Poll::Pending
     }
@@ -395,20 +420,22 @@ impl<V> Wait<V> {
     /// What this wait's end, the last one's or not, means for the load.
     fn leave(&self) -> Farewell {
         let mut state = self.flight.state.lock();
-        state.waiting -= 1;
+        let is_loading = matches!(state.phase, Phase::Loading);
+        let company = state.company();
+        company.waiting -= 1;
         if let Some(number) = self.number {
-            state.wakers.retain(|(other, _)| *other != number);
+            company.wakers.retain(|(other, _)| *other != number);
         }
-        if state.detached.is_some() || !matches!(state.phase, Phase::Loading) {
+        if company.detached.is_some() || !is_loading {
             return Farewell::Stay;
         }
-        let task = if state.waiting == 0 { state.task.clone() } else { None };
+        let task = if company.waiting == 0 { company.task.clone() } else { None };
         let place = || Arc::clone(&self.flights.detached).try_acquire_owned().ok();
         match (self.leaving, task) {
             // However many still wait: it has lasted longer than somebody was ready to wait from its beginning.
             (Leaving::GiveUp, task) => {
-                state.detached = place();
-                match (&state.detached, task) {
+                company.detached = place();
+                match (&company.detached, task) {
                     (Some(_), _) => Farewell::FreeKey,
                     (None, Some(task)) => Farewell::Cancel(task),
                     (None, None) => Farewell::Stay,
@@ -416,8 +443,8 @@ impl<V> Wait<V> {
             }
             (Leaving::Cancel, Some(task)) => Farewell::Cancel(task),
             (Leaving::Refresh, Some(task)) => {
-                state.detached = place();
-                if state.detached.is_some() { Farewell::Stay } else { Farewell::Cancel(task) }
+                company.detached = place();
+                if company.detached.is_some() { Farewell::Stay } else { Farewell::Cancel(task) }
             }
             (Leaving::Cancel | Leaving::Refresh, None) => Farewell::Stay,
         }

@@ -2,10 +2,7 @@
 
 use std::{collections::HashMap, future};
 
-use super::{
-    Load, Outcome,
-    conduct::{Flown, Journey},
-};
+use super::{Load, Outcome, conduct::Flown, loading::Loading};
 use crate::{Error, ErrorKind, Result};
 
 /// What keeps loaders to those of this file.
@@ -24,7 +21,7 @@ pub trait Loader<V>: Sealed + Sized + Send {
     #[doc(hidden)]
     const BLOCKS: bool;
 
-    /// Calls the function.
+    /// Calls the function, once it is polled.
     #[doc(hidden)]
     fn load(self, key: &str, stale: Option<V>) -> impl Future<Output = Result<Outcome<V>>> + Send;
 
@@ -37,11 +34,11 @@ pub trait Loader<V>: Sealed + Sized + Send {
 
     /// Where the load runs: in its caller, unless a loader knows better.
     #[doc(hidden)]
-    fn conduct(self, journey: Journey<'_, V>) -> impl Future<Output = Flown<V>> + Send
+    fn conduct(self, loading: Loading<'_, V>) -> impl Future<Output = Flown<V>> + Send
     where
         V: Clone + Send + Sync + 'static,
     {
-        journey.in_place(self)
+        loading.in_place(self)
     }
 }
 
@@ -116,8 +113,8 @@ where
     type Output = V;
     const BLOCKS: bool = true;
 
-    fn load(self, _: &str, _: Option<V>) -> impl Future<Output = Result<Outcome<V>>> + Send {
-        future::ready(stored((self.0)()))
+    async fn load(self, _: &str, _: Option<V>) -> Result<Outcome<V>> {
+        stored((self.0)())
     }
 
     fn output(value: Option<V>) -> Result<V> {
@@ -140,8 +137,8 @@ where
     type Output = Option<V>;
     const BLOCKS: bool = true;
 
-    fn load(self, key: &str, stale: Option<V>) -> impl Future<Output = Result<Outcome<V>>> + Send {
-        future::ready((self.0)(Load::new(key, stale)).map_err(Error::load))
+    async fn load(self, key: &str, stale: Option<V>) -> Result<Outcome<V>> {
+        (self.0)(Load::new(key, stale)).map_err(Error::load)
     }
 
     fn output(value: Option<V>) -> Result<Option<V>> {
@@ -167,11 +164,11 @@ impl<V, L: Loader<V> + 'static> Loader<V> for Spawned<L> {
         L::output(value)
     }
 
-    fn conduct(self, journey: Journey<'_, V>) -> impl Future<Output = Flown<V>> + Send
+    fn conduct(self, loading: Loading<'_, V>) -> impl Future<Output = Flown<V>> + Send
     where
         V: Clone + Send + Sync + 'static,
     {
-        journey.spawned(self.0)
+        loading.spawned(self.0)
     }
 }
 

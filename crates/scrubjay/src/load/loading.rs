@@ -1,6 +1,14 @@
 //! One load: look once more, get the right to load, load, and keep what came of it if nobody wrote meanwhile.
 
-use std::{borrow::Cow, future::poll_fn, pin::pin, sync::atomic::Ordering, time::Duration};
+use std::{
+    borrow::Cow,
+    fmt,
+    future::poll_fn,
+    mem,
+    pin::{Pin, pin},
+    sync::atomic::Ordering,
+    time::Duration,
+};
 
 use bytes::Bytes;
 
@@ -8,7 +16,7 @@ use super::{
     Loader, Outcome, Plan, ancestry,
     approach::Approach,
     conduct::Flown,
-    flights::{Landed, Lead},
+    flights::{FlightId, Landed, Lead},
     lease::Lease,
     plan::{Reading, Writing},
     spare::Spare,
@@ -44,11 +52,45 @@ pub(super) enum Right {
     None,
 }
 
-/// A load under way.
-pub(super) struct Loading<'a, V> {
+impl Right {
+    /// The lease, if it is one, to be kept while the loader runs; without it, it is lost.
+    fn take_lease(&mut self) -> Option<Box<Lease>> {
+        match mem::replace(self, Self::Lost) {
+            Self::Lease(lease) => Some(lease),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
+/// The end of a load: at once, unless a store is to be told first.
+pub(super) enum End<'l, V> {
+    Landed(Landed<V>),
+    Far(Pin<Box<dyn Future<Output = Landed<V>> + Send + 'l>>),
+}
+
+impl<V> End<'_, V> {
+    pub(super) async fn landed(self) -> Landed<V> {
+        match self {
+            Self::Landed(landed) => landed,
+            Self::Far(told) => told.await,
+        }
+    }
+}
+
+/// A load about to begin or under way, in the hands of the caller that leads it.
+pub struct Loading<'a, V> {
     pub(super) engine: &'a Engine<V>,
     pub(super) plan: &'a Plan<'a>,
-    pub(super) lead: &'a Lead<V>,
+    pub(super) lead: Lead<V>,
+}
+
+impl<V> fmt::Debug for Loading<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loading").field("plan", &self.plan).finish_non_exhaustive()
+    }
 }
 
 impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
@@ -57,10 +99,10 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
             Look::Found(value) => return Flown::found(value, Source::Near),
             Look::Load(spare) => spare,
         };
-        let right = match &self.engine.far {
-            None => Right::Free,
+        let mut right = Right::Free;
+        if let Some(far) = &self.engine.far {
             // Boxed, as all that only a far tier needs: the future of a near-only load is small to make and to move.
-            Some(far) => match Box::pin(self.approach(far)).await {
+            right = match Box::pin(self.approach(far)).await {
                 Ok(Approach::Found(value)) => return Flown::found(value, Source::Far),
                 Ok(Approach::Load { right, spare: found }) => {
                     spare = found.or(spare);
@@ -70,21 +112,25 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
                 Ok(Approach::Late) => return Flown::loaded(Err(self.plan.timed_out())),
                 Ok(Approach::Leased) => Right::Lost,
                 Err(error) => return Flown::loaded(Err(error)),
-            },
-        };
-        match self.serve_at_once(spare) {
-            Ok(value) => Flown::loaded(Ok(Some(value))),
-            Err(spare) => Flown::loaded(self.load(loader, right, spare).await),
+            };
         }
+        if let Some(found) = spare {
+            spare = match self.serve_at_once(found) {
+                Ok(value) => return Flown::loaded(Ok(Some(value))),
+                Err(spare) => spare,
+            };
+        }
+        let (answer, cost) = self.call(loader, &mut right, spare.as_ref()).await;
+        Flown::loaded(self.end(right, spare.as_ref(), answer, cost).landed().await)
     }
 
     /// Looks into the near tier once more: somebody may have landed between the caller's look and its boarding.
     pub(super) fn look_near(&self) -> Look<V> {
         let Some(near) = &self.engine.near else { return Look::Load(None) };
-        let (key, reads) = (self.near_key(), self.plan.reading == Reading::Everywhere);
+        let (key, reads) = (self.near_key(), self.plan.how.reading == Reading::Everywhere);
         let negative = || reads && self.engine.far.is_none() && self.engine.loads.negatives.know(key.pair());
         match near.memory.look_up(key.pair()) {
-            Standing::Fresh { value, ttl, .. } if self.plan.refreshes => {
+            Standing::Fresh { value, ttl, .. } if self.plan.how.refreshes => {
                 Look::Load(Some(Spare::fresh(value, ttl, &self.engine.clock)))
             }
             Standing::Fresh { value, .. } if reads => Look::Found(Some(value)),
@@ -98,10 +144,12 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
         }
     }
 
-    /// The value to serve without trying, if there is one; else `spare` as far as it may still be used. Those who wait may
-    /// have it.
-    pub(super) fn serve_at_once(&self, spare: Option<Spare<V>>) -> Result<V, Option<Spare<V>>> {
-        let Some(spare) = spare.filter(|spare| self.may_serve(spare)) else { return Err(None) };
+    /// The value of `spare`, if it is to be served without trying; else `spare` as far as it may still be used. Those who wait
+    /// may have it.
+    pub(super) fn serve_at_once(&self, spare: Spare<V>) -> Result<V, Option<Spare<V>>> {
+        if !self.may_serve(&spare) {
+            return Err(None);
+        }
         if let Some(value) = self.rests_on(&spare) {
             return Ok(value);
         }
@@ -116,51 +164,55 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
 
     /// The value of `spare`, if it is to be served without trying: loading it anew has failed a moment ago.
     pub(super) fn rests_on(&self, spare: &Spare<V>) -> Option<V> {
-        let reads = self.plan.reading == Reading::Everywhere;
+        let reads = self.plan.how.reading == Reading::Everywhere;
         let rests = || self.engine.loads.back_offs.rests(self.near_key().pair(), self.engine.clock.precise());
         if reads && self.may_serve(spare) && rests() { spare.value() } else { None }
     }
 
-    /// Calls the loader, and keeps what it answers.
-    pub(super) async fn load<L: Loader<V>>(&self, loader: L, mut right: Right, spare: Option<Spare<V>>) -> Landed<V> {
+    /// Calls the loader, while `right` is kept; says what it answered, and how long that took.
+    pub(super) async fn call<L: Loader<V>>(
+        &self,
+        loader: L,
+        right: &mut Right,
+        spare: Option<&Spare<V>>,
+    ) -> (Result<Outcome<V>>, Duration) {
         let Self { engine, plan, lead } = self;
         let started = plan.policy.refreshes_early().then(|| engine.clock.precise());
-        let told = spare.as_ref().and_then(Spare::value);
-        let loading = pin!(in_loaders([*lead], async move { loader.load(&plan.key, told).await }));
-        let loading = ancestry::inside([lead.id()], &plan.ancestors, loading);
-        let answer = match right {
-            held @ Right::Lease(_) if L::BLOCKS => {
-                let keeper = Keeper::of(held, lead.given_up());
+        let loading = pin!(loader.load(plan.key.key, spare.and_then(Spare::value)));
+        let loading = in_loaders([lead], plan.ancestors, loading);
+        let answer = match right.take_lease() {
+            None => self.in_time(loading).await,
+            Some(lease) if L::BLOCKS => {
+                let keeper = Keeper::of(Right::Lease(lease), lead.given_up());
                 let answer = loading.await;
-                right = Box::pin(keeper.stop()).await;
+                *right = Box::pin(keeper.stop()).await;
                 answer
             }
-            Right::Lease(lease) => {
+            Some(lease) => {
                 let kept = Box::pin(self.in_time(async { Ok(keeping(lease, lead.given_up(), loading).await) })).await;
                 let (answer, lease) = kept.unwrap_or_else(|error| (Err(error), None));
-                right = lease.map_or(Right::Lost, Right::Lease);
+                *right = lease.map_or(Right::Lost, Right::Lease);
                 answer
             }
-            _ => self.in_time(loading).await,
         };
         let cost = started.map_or(Duration::ZERO, |started| started.until(engine.clock.precise()));
-        self.end(right, spare, answer, cost).await
+        (answer, cost)
     }
 
     /// Keeps what the loader answered after `cost`.
-    pub(super) async fn end(
+    pub(super) fn end(
         &self,
         right: Right,
-        spare: Option<Spare<V>>,
+        spare: Option<&Spare<V>>,
         answer: Result<Outcome<V>>,
         cost: Duration,
-    ) -> Landed<V> {
+    ) -> End<'_, V> {
         match answer {
-            Ok(Outcome::Store(value)) => self.keep(right, value, self.plan.ttl, cost).await,
-            Ok(Outcome::StoreFor(value, ttl)) => self.keep(right, value, ttl, cost).await,
-            Ok(Outcome::DontStore(value)) => Ok(Some(value)),
-            Ok(Outcome::NotFound) => self.keep_negative(right).await,
-            Err(error) => self.fall_back(spare.as_ref(), error),
+            Ok(Outcome::Store(value)) => self.keep(right, value, self.plan.how.ttl, cost),
+            Ok(Outcome::StoreFor(value, ttl)) => self.keep(right, value, ttl, cost),
+            Ok(Outcome::DontStore(value)) => End::Landed(Ok(Some(value))),
+            Ok(Outcome::NotFound) => self.keep_negative(right),
+            Err(error) => End::Landed(self.fall_back(spare, error)),
         }
     }
 
@@ -188,34 +240,45 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     }
 
     /// Keeps `value` in both tiers, if nobody wrote to the key since it was asked for.
-    async fn keep(&self, right: Right, value: V, ttl: Ttl, cost: Duration) -> Landed<V> {
+    fn keep(&self, right: Right, value: V, ttl: Ttl, cost: Duration) -> End<'_, V> {
         let Self { engine, plan, lead } = self;
-        let ttl = shortened(ttl.lifetime()?, plan.policy.jitter);
-        if plan.writing == Writing::Forget || lead.is_void() {
-            return Ok(Some(value));
+        let ttl = match ttl.lifetime() {
+            Ok(ttl) => shortened(ttl, plan.policy.jitter),
+            Err(error) => return End::Landed(Err(error)),
+        };
+        if plan.how.writing == Writing::Forget || lead.is_void() {
+            return End::Landed(Ok(Some(value)));
         }
         engine.loads.back_offs.end(self.near_key().pair());
-        let (grace, since) = (plan.policy.grace(), self.now());
-        let mut kept = true;
         if let Some(far) = &engine.far {
-            let grace = if ttl.is_some() { grace } else { Duration::ZERO };
-            if !grace.is_zero() {
-                engine.loads.leave_remains();
-            }
-            let kept_for = ttl.map(|ttl| ttl.saturating_add(grace));
-            kept = match engine.encode_with(far, &value, grace, cost) {
-                Ok(bytes) => Box::pin(self.put(far, right, bytes, kept_for)).await?,
-                Err(error) => self.forgive(Err(error))?.unwrap_or(false),
-            };
+            return End::Far(Box::pin(self.keep_far(far, right, value, ttl, cost)));
         }
+        if let Some(near) = &engine.near {
+            engine.loads.negatives.forget(self.near_key().pair());
+            // Without a ttl nobody asks what it counts from.
+            let since = ttl.map_or(Moment::NEVER, |_| self.now());
+            let keep = Keep { ttl, grace: plan.policy.grace(), cost, since, void: lead.void() };
+            near.memory.keep(self.near_key().pair(), value.clone(), &keep);
+        }
+        End::Landed(Ok(Some(value)))
+    }
+
+    /// Keeps `value` in the far tier, and then before it.
+    async fn keep_far(&self, far: &Far<V>, right: Right, value: V, ttl: Option<Duration>, cost: Duration) -> Landed<V> {
+        let Self { engine, plan, .. } = self;
+        let since = self.now();
+        let grace = if ttl.is_some() { plan.policy.grace() } else { Duration::ZERO };
+        if !grace.is_zero() {
+            engine.loads.leave_remains();
+        }
+        let kept_for = ttl.map(|ttl| ttl.saturating_add(grace));
+        let kept = match engine.encode_with(far, &value, grace, cost) {
+            Ok(bytes) => self.put(far, right, bytes, kept_for).await?,
+            Err(error) => self.forgive(Err(error))?.unwrap_or(false),
+        };
         if let (true, Some(near)) = (kept, &engine.near) {
             engine.loads.negatives.forget(self.near_key().pair());
-            if engine.far.is_some() {
-                self.keep_near(near, &value, ttl, cost, since);
-            } else {
-                let keep = Keep { ttl, grace, cost, since, void: lead.void() };
-                near.memory.keep(self.near_key().pair(), value.clone(), &keep);
-            }
+            self.keep_near(near, &value, ttl, cost, since);
         }
         Ok(Some(value))
     }
@@ -230,26 +293,27 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     }
 
     /// Remembers that there is nothing, if the policy says so.
-    async fn keep_negative(&self, right: Right) -> Landed<V> {
+    fn keep_negative(&self, right: Right) -> End<'_, V> {
         let Self { engine, plan, lead } = self;
-        let Some(ttl) = plan.policy.negative_ttl.filter(|ttl| !ttl.is_zero()) else { return Ok(None) };
-        if plan.writing == Writing::Forget || lead.is_void() {
-            return Ok(None);
+        let nothing = End::Landed(Ok(None));
+        let Some(ttl) = plan.policy.negative_ttl.filter(|ttl| !ttl.is_zero()) else { return nothing };
+        if plan.how.writing == Writing::Forget || lead.is_void() {
+            return nothing;
         }
         if engine.far.is_some() && engine.bare {
-            return Ok(None);
+            return nothing;
         }
         if let Some(near) = &engine.near {
             near.memory.delete_unless(self.near_key().pair(), lead.void());
         }
         if let Some(far) = &engine.far {
             engine.loads.leave_remains();
-            Box::pin(self.put(far, right, Entry::new(Content::Negative).seal(), Some(ttl))).await?;
-        } else {
-            let clock = engine.near.as_ref().map_or(&engine.clock, |near| near.memory.clock());
-            engine.loads.negatives.remember(self.near_key().pair(), ttl, clock, lead.void());
+            let negative = Entry::new(Content::Negative).seal();
+            return End::Far(Box::pin(async move { self.put(far, right, negative, Some(ttl)).await.map(|_| None) }));
         }
-        Ok(None)
+        let clock = engine.near.as_ref().map_or(&engine.clock, |near| near.memory.clock());
+        engine.loads.negatives.remember(self.near_key().pair(), ttl, clock, lead.void());
+        nothing
     }
 
     /// Puts `bytes` into the store, as far as `right` allows; says whether they may be kept nearer, too.
@@ -282,28 +346,34 @@ impl<V: Clone + Send + Sync + 'static> Loading<'_, V> {
     }
 
     fn near_key(&self) -> NearKey<'_> {
-        self.engine.near_key(self.plan.qualified())
+        self.engine.near_key(self.plan.key)
     }
 
     pub(super) fn wire(&self) -> Cow<'_, str> {
-        self.engine.layout.wire(self.plan.qualified())
+        self.engine.layout.wire(self.plan.key)
     }
 }
 
 /// How long a call to the store may take that keeps what was loaded, though the caller's time is up.
 const LAST_MOMENT: Duration = Duration::from_millis(50);
 
-/// `loading`, while which all of `leads` are known to be in their loader: a panic leaves them so, and tells whoever lands them.
-pub(super) async fn in_loaders<'l, V: 'l, T>(leads: impl AsRef<[&'l Lead<V>]>, loading: impl Future<Output = T>) -> T {
-    let mark = |inside| leads.as_ref().iter().for_each(|lead| lead.in_loader().store(inside, Ordering::Relaxed));
-    let mut loading = pin!(loading);
-    poll_fn(|context| {
+/// `loading`, inside of the caller and of `ancestors` elsewhere. While it is polled all of `leads` are known to be in their
+/// loader: a panic leaves them so, and tells whoever lands them.
+pub(super) fn in_loaders<'l, V: 'l, F: Future>(
+    leads: impl AsRef<[&'l Lead<V>]> + Unpin,
+    ancestors: &'l [FlightId],
+    mut loading: Pin<&'l mut F>,
+) -> impl Future<Output = F::Output> + Unpin {
+    let waits = ancestry::waiting_inside(ancestors, &leads.as_ref().iter().map(|lead| lead.id()));
+    poll_fn(move |context| {
+        let (leads, _) = (leads.as_ref(), &waits);
+        let _left_again = ancestry::enter(ancestors.iter().copied().chain(leads.iter().map(|lead| lead.id())));
+        let mark = |inside| leads.iter().for_each(|lead| lead.in_loader().store(inside, Ordering::Relaxed));
         mark(true);
         let answer = loading.as_mut().poll(context);
         mark(false);
         answer
     })
-    .await
 }
 
 /// `ttl`, shorter by a random part of the share that `jitter` allows.

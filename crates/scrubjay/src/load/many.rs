@@ -7,10 +7,10 @@
 use std::{pin::pin, time::Duration};
 
 use super::{
-    BatchLoader, Outcome, Plan, Reading, ancestry,
+    BatchLoader, Outcome, Plan, Reading,
     approach::{Approach, Leased},
-    conduct::{Flown, Joined, fly_alone, join, land},
-    flights::{Boarding, FlightId, Lead},
+    conduct::{Flown, Joined, fly_alone, join},
+    flights::{Boarding, Lead},
     loader::Single,
     loading::{Loading, Look, Right, in_loaders},
     spare::Spare,
@@ -29,15 +29,15 @@ where
     V: Clone + Send + Sync + 'static,
     L: BatchLoader<V>,
 {
-    for plan in plans.iter().filter(|plan| plan.reading == Reading::Nowhere) {
-        engine.loads.flights.void(engine.near_key(plan.qualified()).pair());
+    for plan in plans.iter().filter(|plan| plan.how.reading == Reading::Nowhere) {
+        engine.loads.flights.void(engine.near_key(plan.key).pair());
     }
     let mut flown: Vec<Option<Flown<V>>> = plans.iter().map(|_| None).collect();
     while flown.iter().any(Option::is_none) {
         let (mut leads, mut waits) = (Vec::new(), Vec::new());
         for (index, plan) in plans.iter().enumerate().filter(|(index, _)| flown[*index].is_none()) {
-            match engine.loads.flights.board(engine.near_key(plan.qualified()).pair()) {
-                Boarding::Lead(lead) => leads.push(Led { index, plan, lead }),
+            match engine.loads.flights.board(engine.near_key(plan.key).pair()) {
+                Boarding::Lead(lead) => leads.push(Led { index, loading: Loading { engine, plan, lead } }),
                 Boarding::Wait(wait) => waits.push((index, wait)),
             }
         }
@@ -59,22 +59,17 @@ where
 /// A key that this batch leads.
 struct Led<'p, V> {
     index: usize,
-    plan: &'p Plan<'p>,
-    lead: Lead<V>,
+    loading: Loading<'p, V>,
 }
 
 impl<V: Clone + Send + Sync + 'static> Led<'_, V> {
-    fn loading<'l>(&'l self, engine: &'l Engine<V>) -> Loading<'l, V> {
-        Loading { engine, plan: self.plan, lead: &self.lead }
-    }
-
     fn late(self) -> (usize, Flown<V>) {
-        let flown = Flown::loaded(Err(self.plan.timed_out()));
+        let flown = Flown::loaded(Err(self.loading.plan.timed_out()));
         self.land(flown)
     }
 
     fn land(self, flown: Flown<V>) -> (usize, Flown<V>) {
-        land(self.lead, self.plan, &flown);
+        self.loading.land(&flown);
         (self.index, flown)
     }
 }
@@ -87,7 +82,7 @@ where
     let mut landed = Vec::new();
     let mut missing = Vec::new();
     for led in leads {
-        match led.loading(engine).look_near() {
+        match led.loading.look_near() {
             Look::Found(value) => landed.push(led.land(Flown::found(value, Source::Near))),
             Look::Load(spare) => missing.push((led, spare)),
         }
@@ -104,18 +99,20 @@ where
             Ok(Approach::Late) => landed.push(led.late()),
             Ok(Approach::Spare(value)) => landed.push(led.land(Flown::left_with(value))),
             Ok(Approach::Leased) => elsewhere.push(led),
-            Ok(Approach::Load { right, spare }) => match led.loading(engine).serve_at_once(spare.or(near_spare)) {
-                Ok(value) => landed.push(led.land(Flown::loaded(Ok(Some(value))))),
-                Err(spare) => absent.push((led, right, spare)),
-            },
+            Ok(Approach::Load { right, spare }) => {
+                match spare.or(near_spare).map(|spare| led.loading.serve_at_once(spare)) {
+                    Some(Ok(value)) => landed.push(led.land(Flown::loaded(Ok(Some(value))))),
+                    Some(Err(spare)) => absent.push((led, right, spare)),
+                    None => absent.push((led, right, None)),
+                }
+            }
         }
     }
     if !absent.is_empty() {
         landed.extend(load_all(engine, absent, loader).await);
     }
     for led in elsewhere {
-        let flown = led.loading(engine).run(Single(loader)).await;
-        landed.push(led.land(flown));
+        landed.push((led.index, led.loading.in_place(Single(loader)).await));
     }
     landed
 }
@@ -128,21 +125,21 @@ async fn approach_all<V: Clone + Send + Sync + 'static>(
 ) -> Vec<crate::Result<Approach<V>>> {
     let Some((first, _)) = missing.first() else { return Vec::new() };
     let nothing = || Approach::Load { right: Right::None, spare: None };
-    let wires: Vec<_> = missing.iter().map(|(led, _)| engine.layout.wire(led.plan.qualified())).collect();
+    let wires: Vec<_> = missing.iter().map(|(led, _)| engine.layout.wire(led.loading.plan.key)).collect();
     let keys: Vec<&str> = wires.iter().map(|wire| &**wire).collect();
-    if first.loading(engine).leaves_store_alone(far, keys[0]) {
+    if first.loading.leaves_store_alone(far, keys[0]) {
         return missing.iter().map(|_| Ok(nothing())).collect();
     }
-    let asked = first.loading(engine).now();
-    let call = Call::new(Operation::GetMany, first.plan.store_timeout());
+    let asked = first.loading.now();
+    let call = Call::new(Operation::GetMany, first.loading.plan.store_timeout());
     let found = far.store.get(call, &keys, Loading::want(far)).await;
     engine.loads.outage.observe(&found);
-    match first.loading(engine).forgive(found) {
+    match first.loading.forgive(found) {
         Err(error) => missing.iter().map(|_| Err(error.clone())).collect(),
         Ok(None) => missing.iter().map(|_| Ok(nothing())).collect(),
         Ok(Some(found)) => {
             let each = missing.iter().zip(&keys).zip(found).map(async |(((led, _), wire), found)| {
-                let loading = led.loading(engine);
+                let loading = &led.loading;
                 let approach = loading.approach_from(far, wire, found, asked, Leased::Leave).await;
                 engine.loads.outage.observe(&approach);
                 Ok(loading.forgive(approach)?.unwrap_or_else(nothing))
@@ -164,32 +161,28 @@ where
 {
     let (mut leads, mut keepers, mut spares) = (Vec::new(), Vec::new(), Vec::new());
     for (led, right, spare) in absent {
-        keepers.push(Keeper::of(right, led.lead.given_up()));
+        keepers.push(Keeper::of(right, led.loading.lead.given_up()));
         leads.push(led);
         spares.push(spare);
     }
-    let started = leads[0].plan.policy.refreshes_early().then(|| engine.clock.precise());
-    let keys = leads.iter().map(|led| led.plan.key.to_string()).collect();
+    let started = leads[0].loading.plan.policy.refreshes_early().then(|| engine.clock.precise());
+    let keys = leads.iter().map(|led| led.loading.plan.key.key.to_owned()).collect();
     let answer = {
-        let first = leads[0].loading(engine);
-        let flights: Vec<FlightId> = leads.iter().map(|led| led.lead.id()).collect();
-        let all_leads: Vec<&Lead<V>> = leads.iter().map(|led| &led.lead).collect();
-        let loading = pin!(in_loaders(all_leads, loader.load(keys)));
-        let loading = ancestry::inside(flights, &[], loading);
-        if L::BLOCKS { loading.await } else { first.in_time(loading).await }
+        let all_leads: Vec<&Lead<V>> = leads.iter().map(|led| &led.loading.lead).collect();
+        let loading = pin!(loader.load(keys));
+        let loading = in_loaders(all_leads, &[], loading);
+        if L::BLOCKS { loading.await } else { leads[0].loading.in_time(loading).await }
     };
     let cost = started.map_or(Duration::ZERO, |started| started.until(engine.clock.precise()));
     let rights = all(keepers.into_iter().map(Keeper::stop)).await;
     let mut answer = answer;
     let results = leads.iter().zip(rights).zip(spares).map(|((led, right), spare)| {
         let answered = match &mut answer {
-            Ok(outcomes) => Ok(outcomes.remove(&*led.plan.key).unwrap_or(Outcome::NotFound)),
+            Ok(outcomes) => Ok(outcomes.remove(led.loading.plan.key.key).unwrap_or(Outcome::NotFound)),
             Err(error) => Err(error.clone()),
         };
-        async move {
-            let loading = led.loading(engine);
-            loading.end(right, spare, answered, cost).await
-        }
+        let end = led.loading.end(right, spare.as_ref(), answered, cost);
+        end.landed()
     });
     let results = all(results).await;
     leads.into_iter().zip(results).map(|(led, result)| led.land(Flown::loaded(result))).collect()

@@ -41,7 +41,7 @@ pub(crate) use self::{
     many::fly_many,
     negatives::Negatives,
     outage::Outage,
-    plan::{Plan, Reading, Writing},
+    plan::{How, Plan, Reading, Writing},
 };
 /// For the loaders behind `#[cached]`.
 #[cfg(feature = "macros")]
