@@ -98,8 +98,8 @@ fn remember(names: &mut Vec<String>, name: &str) {
 fn introduction(project: &Project) -> Result<String> {
     Ok(format!(
         "# The near engine beside its peers\n\n\
-         Written by `cargo xtask bench engines`; README.md describes the method. Single-flight load is `Cache::get_or_load`'s in\n\
-         scrubjay, not the near engine's, so it has no line there.\n\n{}",
+         Written by `cargo xtask bench engines`; README.md describes the method. `scrubjay` is the near engine alone,\n\
+         `scrubjay_async` and `scrubjay_blocking` are the two faces of a cache around it, which have the single-flight load.\n\n{}",
         machine(project, &PACKAGES)?
     ))
 }

@@ -7,14 +7,16 @@ use crate::Result;
 /// The last section of `report`, whose other sections it reads.
 pub(crate) fn section(report: &str) -> Result<String> {
     let report = Report(report);
+    let least = |figures: &[f64]| figures.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = |figures: &[f64]| figures.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let hit = |column| report.cell("read hit with ttl", "scrubjay_ttl", column);
     let moka = |engine| report.cell("read hit with ttl", engine, RATIO_1);
     let insert = |column| report.cell("get or insert", "scrubjay", column);
+    let load = |engine, column| report.cell("single-flight load", engine, column);
+    let slower = |column| Ok::<_, String>(most(&[load("scrubjay_async", column)?, load("scrubjay_blocking", column)?]));
     let memory = |column| report.cell("Memory", "scrubjay_ttl", column);
     let steps = report.column("Expiry", 2)?;
     let behind = report.column("Hit ratio", 2)?.into_iter().zip(report.column("Hit ratio", 3)?);
-    let least = |figures: &[f64]| figures.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = |figures: &[f64]| figures.iter().copied().fold(f64::NEG_INFINITY, f64::max);
 
     let worst_hit = most(&[hit(RATIO_1)?, hit(RATIO_2)?, hit(RATIO_4)?]);
     let moka = least(&[moka("moka_sync_ttl")?, moka("moka_sync_each_ttl")?]) / hit(RATIO_1)?;
@@ -30,6 +32,13 @@ pub(crate) fn section(report: &str) -> Result<String> {
         ("allocations a hit", "≤ 0.00", format!("{:.2}", memory(5)?)),
         ("get or insert × quick_cache, 1 thread", "≤ 1.00", format!("{:.2}", insert(RATIO_1)?)),
         ("get or insert × quick_cache, 2 threads", "≤ 0.80", format!("{:.2}", insert(RATIO_2)?)),
+        ("get_or_load × quick_cache's, the slower face, 1 thread", "≤ 1.50", format!("{:.2}", slower(RATIO_1)?)),
+        ("get_or_load × quick_cache's, the slower face, 2 threads", "≤ 1.50", format!("{:.2}", slower(RATIO_2)?)),
+        (
+            "get_or_load, 1 thread: how many times as fast as moka's future",
+            "≥ 3.00",
+            format!("{:.2}", load("moka_future", RATIO_1)? / load("scrubjay_async", RATIO_1)?),
+        ),
         ("read hit, 2 threads × 1", "≥ 1.60", format!("{:.2}", report.cell("read hit", "scrubjay", TWO_BY_ONE)?)),
         ("read hit with ttl, 2 threads × 1", "≥ 1.60", format!("{:.2}", hit(TWO_BY_ONE)?)),
         ("bytes an entry beyond key and value, ttl included", "≤ 95", format!("{:.0}", memory(2)?)),

@@ -52,17 +52,17 @@ pub(super) fn cache_async(capacity: usize) -> Box<dyn Race> {
 impl Engine for Async {
     #[inline]
     fn get(&self, key: &str) -> Option<Value> {
-        ready(self.0.get(key)).ok().flatten()
+        ready(async { self.0.get(key).await }).ok().flatten()
     }
 
     #[inline]
     fn set(&self, key: &str, value: Value) {
-        drop(ready(self.0.set(key, value)));
+        drop(ready(async { self.0.set(key, value).await }));
     }
 
     #[inline]
     fn load(&self, key: &str) -> Option<Value> {
-        ready(self.0.get_or_load(key, || async { Ok::<_, Infallible>(value()) })).ok()
+        ready(async { self.0.get_or_load(key, || async { Ok::<_, Infallible>(value()) }).await }).ok()
     }
 }
 
