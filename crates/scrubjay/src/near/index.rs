@@ -36,7 +36,8 @@ impl Index {
     }
 
     /// What `pick` makes of the first slot under `hash` that it wants.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call costs a fifth of a hit's instructions")]
     pub(super) fn find<T>(&self, hash: u32, mut pick: impl FnMut(u32) -> Option<T>) -> Option<T> {
         for &word in self.words.get(self.home(hash)..)? {
             if hash_of(word) == hash
