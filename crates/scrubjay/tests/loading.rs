@@ -155,6 +155,52 @@ async fn a_load_that_waits_for_itself_is_an_error_at_once() {
 }
 
 #[tokio::test]
+async fn a_batch_that_waits_for_itself_is_an_error_at_once() {
+    for (tiers, cache) in plain() {
+        let inner = cache.clone();
+        let load = move |_| {
+            let inner = inner.clone();
+            async move {
+                inner.get_or_load("key", || async { Ok::<_, Error>(1) }).await.map(|value| [("key".to_owned(), value)])
+            }
+        };
+        let error = cache.get_or_load_many(["other", "key"], load).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Recursion, "{tiers}");
+    }
+}
+
+#[test]
+fn a_blocking_batch_that_waits_for_itself_is_an_error_at_once() {
+    let cache = Cache::<u32>::memory().blocking();
+    let load = |_| cache.get_or_load("key", || Ok::<_, Error>(1)).map(|value| [("key".to_owned(), value)]);
+    assert_eq!(cache.get_or_load_many(["other", "key"], load).unwrap_err().kind(), ErrorKind::Recursion);
+}
+
+#[test]
+fn a_panic_in_a_blocking_batch_is_told_to_all_who_wait() {
+    let cache = Cache::<u32>::memory();
+    let (enter, entered) = std::sync::mpsc::channel();
+    let (join, joined) = std::sync::mpsc::channel();
+    let blocking = cache.clone().blocking();
+    let leader = std::thread::spawn(move || {
+        let load = move |_| -> Result<[(String, u32); 0], Error> {
+            enter.send(()).unwrap();
+            joined.recv().unwrap();
+            panic!("on purpose")
+        };
+        blocking.get_or_load_many(["key"], load)
+    });
+    entered.recv().unwrap();
+    let mut waiting = std::pin::pin!(async { cache.get_or_load("key", || async { Ok::<_, Error>(1) }).await });
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(waiting.as_mut().poll(&mut context).is_pending());
+    join.send(()).unwrap();
+    assert!(leader.join().is_err(), "the panic is the leader's");
+    let std::task::Poll::Ready(answer) = waiting.poll(&mut context) else { panic!("who waits is told") };
+    assert!(answer.unwrap_err().to_string().contains("panicked"));
+}
+
+#[tokio::test]
 async fn a_load_that_waits_for_itself_through_another_cache_is_an_error_too() {
     let store = MemoryStore::default();
     let cache = || Cache::<u32>::builder().far(store.clone()).serializer(Json).build().unwrap();

@@ -307,10 +307,11 @@ impl<V> Follow<V> {
 impl<V: Clone> Lead<V> {
     /// Ends the flight: everybody who waits gets `result`.
     pub(super) fn land(mut self, result: &Landed<V>) {
-        self.landed = true;
         if self.leave() == Left::Others {
             self.flight.end(Phase::Landed(result.clone()));
         }
+        // Not before the clone, which is the user's: if it panics, those who wait load for themselves.
+        self.landed = true;
     }
 }
 

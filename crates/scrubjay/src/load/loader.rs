@@ -1,6 +1,6 @@
 //! Loaders: the functions that a cache calls for what it has not, in the shapes that callers write them.
 
-use std::{collections::HashMap, future};
+use std::collections::HashMap;
 
 use super::{Load, Outcome, conduct::Flown, loading::Loading};
 use crate::{Error, ErrorKind, Result};
@@ -179,7 +179,7 @@ pub trait BatchLoader<V>: Sealed + Send {
     #[doc(hidden)]
     const BLOCKS: bool;
 
-    /// Calls the function; a key that its answer lacks has no value.
+    /// Calls the function, once it is polled; a key that its answer lacks has no value.
     #[doc(hidden)]
     fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, Outcome<V>>>> + Send;
 }
@@ -200,9 +200,8 @@ where
 {
     const BLOCKS: bool = false;
 
-    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, Outcome<V>>>> + Send {
-        let loading = (self.0)(keys);
-        async { all_stored(loading.await) }
+    async fn load(&mut self, keys: Vec<String>) -> Result<HashMap<String, Outcome<V>>> {
+        all_stored((self.0)(keys).await)
     }
 }
 
@@ -221,8 +220,8 @@ where
 {
     const BLOCKS: bool = true;
 
-    fn load(&mut self, keys: Vec<String>) -> impl Future<Output = Result<HashMap<String, Outcome<V>>>> + Send {
-        future::ready(all_stored((self.0)(keys)))
+    async fn load(&mut self, keys: Vec<String>) -> Result<HashMap<String, Outcome<V>>> {
+        all_stored((self.0)(keys))
     }
 }
 

@@ -366,7 +366,9 @@ pub(super) fn in_loaders<'l, V: 'l, F: Future>(
 ) -> impl Future<Output = F::Output> + Unpin {
     let waits = ancestry::waiting_inside(ancestors, &leads.as_ref().iter().map(|lead| lead.id()));
     poll_fn(move |context| {
-        let (leads, _) = (leads.as_ref(), &waits);
+        // Held as long as this future, not as long as a poll of it.
+        let _waits = &waits;
+        let leads = leads.as_ref();
         let _left_again = ancestry::enter(ancestors.iter().copied().chain(leads.iter().map(|lead| lead.id())));
         let mark = |inside| leads.iter().for_each(|lead| lead.in_loader().store(inside, Ordering::Relaxed));
         mark(true);

@@ -3,12 +3,12 @@
 //! An entry has a count of how often it was asked for, which a ghost keeps when it leaves, so that it has it back when it returns.
 //! Newcomers wait in a window, a hundredth of the whole; the oldest takes the place of a main entry if it counts more, else
 //! it leaves itself. That main entry is the least of the eight that a hand has just passed.
-//! The hand moves on only when somebody returns who had left, so that a scan, of which nobody returns, ages nobody. It adds what was
+//! The hand moves on only when somebody returns who had left, for whatever reason, so that a scan, of which nobody returns, ages nobody. It adds what was
 //! read since it last came by to the count. A read itself bumps a few bits in an array of bytes: no list, no log, no lock of its
 //! own.
 //! What was popular once may be so no longer. Therefore the hand compares two shares: of the entries of high counts that went
 //! unread for a turn, how many are read now; and of those of low counts that were read, how many are again. While these do
-//! better, counts are doubted, and what goes unread loses half of its own each turn.
+//! better, counts are doubted: what goes unread loses half of its own each turn, and is high no longer.
 //!
 //! The ghosts are those of ARC (Megiddo, Modha, 2003), what they count is as in `TinyLFU` (Einziger, Friedman, Manes, 2017), and the
 //! window is the small queue of S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi, 2023). The constants were chosen by the traces of
@@ -33,9 +33,9 @@ const MOST_SAMPLES: usize = 8;
 const STRIDE: u8 = 4;
 /// The most that an entry counts.
 const MOST: u8 = 63;
-/// Once even a victim counts more than this, all counts are halved.
+/// Once even the least of a sample counts more than this, all counts are halved.
 const MOST_LEAST: u8 = 24;
-/// A count is high that is more than so many times a victim's.
+/// A count is high that is more than so many times that of the least of a sample.
 const HIGH_LEVELS: i32 = 2;
 
 #[derive(Debug)]
@@ -51,7 +51,9 @@ pub(super) struct Policy {
     hand: usize,
     /// Slots that the hand has yet to pass.
     due: u8,
-    /// What a victim counts, on average.
+    /// Victims sought since somebody last came in.
+    victims: usize,
+    /// What the least of a sample counts, on average.
     level: Average<32>,
     /// The share of those with a high count, unread for a turn of the hand, that are read in the next.
     favourites: Average<16>,
@@ -69,6 +71,7 @@ impl Default for Policy {
             window: VecDeque::new(),
             hand: 0,
             due: 0,
+            victims: 0,
             level: Average::of(1, 1),
             favourites: Average::of(1, 2),
             fresh: Average::of(1, 2),
@@ -81,8 +84,11 @@ impl Policy {
     /// A new entry lives in `slot`.
     pub(super) fn inserted(&mut self, slot: u32, hash: u32) {
         self.held += 1;
+        self.victims = 0;
         let before = self.ghosts.recall(hash);
-        self.due = if before > 0 { STRIDE } else { 0 };
+        if before > 0 {
+            self.due = STRIDE;
+        }
         // While the cache fills, those for whom the window has no room need not wait: so a loop over more keys than fit finds
         // a part of them each time round, instead of none.
         let standing = if self.window_is_full() { Standing::WAS_READ } else { Standing::WAITS };
@@ -114,14 +120,18 @@ impl Policy {
 
     /// The slot whose entry should leave, `None` when there is nobody. The caller removes it.
     pub(super) fn victim(&mut self) -> Option<u32> {
+        if self.held == 0 {
+            return None;
+        }
         self.ghosts.make_room_for(self.held);
         for _ in 0..mem::take(&mut self.due) {
             self.pass();
         }
         let least = self.least();
-        if let Some(slot) = least {
+        if let (Some(slot), 0) = (least, self.victims) {
             self.learn(self.count(slot));
         }
+        self.victims += 1;
         let newcomer = self.window.front().map(|&slot| slot as usize);
         let victim = match (least, newcomer) {
             (Some(least), Some(newcomer)) if self.window_is_full() => {
@@ -134,8 +144,7 @@ impl Policy {
                     newcomer
                 }
             }
-            // Nearly all slots are vacant if nobody is found at once.
-            _ => least.or(newcomer).or_else(|| self.standings.iter().position(|standing| !standing.is_vacant()))?,
+            _ => least.or(newcomer).or_else(|| self.anybody())?,
         };
         u32::try_from(victim).ok()
     }
@@ -185,11 +194,14 @@ impl Policy {
     }
 
     /// The main entry that counts least among those that the hand has just passed; of several, the last.
+    ///
+    /// If many are to leave at once, each is the least of another group: else the first groups would lose their favourites.
     fn least(&mut self) -> Option<usize> {
-        let mut end = self.hand;
+        let slots = self.standings.len();
+        let mut end = (self.hand + slots - self.victims * SAMPLE % slots) % slots;
         for _ in 0..MOST_SAMPLES {
             if end < SAMPLE {
-                end = self.standings.len();
+                end = slots;
             }
             let start = end.checked_sub(SAMPLE)?;
             let standings = self.standings[start..end].first_chunk_mut::<SAMPLE>()?;
@@ -203,10 +215,21 @@ impl Policy {
             }
             end = start;
         }
+        // So many in a row wait or are vacant: the next search begins elsewhere.
+        self.hand = (self.hand + SAMPLE) % slots;
         None
     }
 
-    /// A victim counts so much.
+    /// Whoever stands next after the hand, which follows: so a shard is emptied in one turn.
+    fn anybody(&mut self) -> Option<usize> {
+        let slots = self.standings.len();
+        let mut round = (self.hand..slots).chain(0..self.hand);
+        let found = round.find(|&slot| !self.standings[slot].is_vacant())?;
+        self.hand = (found + 1) % slots;
+        Some(found)
+    }
+
+    /// The least of a sample counts so much.
     fn learn(&mut self, count: u8) {
         self.level.follow(count);
         if count > MOST_LEAST {
@@ -347,13 +370,15 @@ struct Ghosts(Vec<[u16; WAYS]>);
 const CELLS: usize = 2;
 /// Cells of a set.
 const WAYS: usize = 4;
+/// Of so many who drive another out, one makes the rest of the set count less.
+const AGEING: u32 = 16;
 /// The part of a cell that counts; nobody is remembered who does not.
 const COUNT: u16 = MOST as u16;
 
 impl Ghosts {
     /// A cache that never evicts remembers nobody. One that grows forgets: it has evicted nothing that matters yet.
     fn make_room_for(&mut self, entries: usize) {
-        let sets = entries * CELLS / WAYS;
+        let sets = (entries * CELLS).div_ceil(WAYS);
         if sets > self.0.len() {
             self.0 = vec![[0; WAYS]; sets + sets / 8 + 1];
         }
@@ -364,15 +389,21 @@ impl Ghosts {
         let Some(set) = self.0.get_mut(set) else { return };
         // The lowest count gives way; of several, any.
         let ways = (0..WAYS).map(|way| (way + hash as usize / 64) % WAYS);
-        if let Some(least) = ways.min_by_key(|&way| set[way] & COUNT) {
-            set[least] = tag(hash) | u16::from(count);
+        let Some(least) = ways.min_by_key(|&way| set[way] & COUNT) else { return };
+        // Now and then the others count less from now on, so that nobody stays for good.
+        if set[least] & COUNT > 0 && (hash / 256).is_multiple_of(AGEING) {
+            set.iter_mut().for_each(|cell| *cell -= u16::from(*cell & COUNT > 1));
         }
+        set[least] = tag(hash) | u16::from(count);
     }
 
     /// What the entry of `hash` counted when it left, which is forgotten; 0 if nobody knows.
     fn recall(&mut self, hash: u32) -> u8 {
         let set = self.set(hash);
-        let cell = self.0.get_mut(set).and_then(|set| set.iter_mut().find(|cell| **cell & !COUNT == tag(hash)));
+        let cell = self
+            .0
+            .get_mut(set)
+            .and_then(|set| set.iter_mut().find(|cell| **cell & !COUNT == tag(hash) && **cell & COUNT > 0));
         cell.map_or(0, |cell| (mem::take(cell) & COUNT) as u8)
     }
 
@@ -421,9 +452,15 @@ mod tests {
     }
 
     fn evict(policy: &mut Policy) -> Option<u32> {
+        let victim = evict_quickly(policy)?;
+        policy.validate();
+        Some(victim)
+    }
+
+    /// Without a look at everything.
+    fn evict_quickly(policy: &mut Policy) -> Option<u32> {
         let victim = policy.victim()?;
         policy.removed(victim, hash(victim));
-        policy.validate();
         Some(victim)
     }
 
@@ -454,8 +491,70 @@ mod tests {
         let mut policy = filled(8);
         policy.touched(0);
         policy.touched(5);
-        let left = evict_all(&mut policy);
-        assert_eq!(left[6..].iter().sum::<u32>(), 5, "{left:?}");
+        let mut last = evict_all(&mut policy).split_off(6);
+        last.sort_unstable();
+        assert_eq!(last, [0, 5]);
+    }
+
+    #[test]
+    fn a_newcomer_that_counts_more_takes_a_place() {
+        let mut policy = filled(100);
+        assert_eq!(policy.window, [0]);
+        policy.touched(0);
+        assert_ne!(evict(&mut policy), Some(0));
+        assert!(policy.window.is_empty() && !policy.standings[0].is(Standing::ASIDE));
+    }
+
+    #[test]
+    fn many_victims_at_once_are_not_the_favourites() {
+        let mut policy = filled(10_000);
+        let favourites = || (0..10_000).filter(|slot| slot % 8 == 3);
+        favourites().for_each(|slot| (0..7).for_each(|_| policy.touched(slot)));
+        (0..5_000).for_each(|_| assert!(evict_quickly(&mut policy).is_some()));
+        assert!(favourites().all(|slot| !policy.standings[slot as usize].is_vacant()));
+        policy.validate();
+    }
+
+    /// Were each search to begin at the first slot, this would take minutes.
+    #[test]
+    fn a_large_shard_is_emptied_in_one_turn() {
+        let mut policy = filled(1_000_000);
+        assert_eq!((0..).map_while(|_| evict_quickly(&mut policy)).count(), 1_000_000);
+    }
+
+    #[test]
+    fn counts_are_doubted_while_the_fresh_do_better() {
+        let mut policy = filled(80);
+        policy.counts.fill(40);
+        policy.counts[..40].fill(2);
+        for _ in 0..20 {
+            (0..40).for_each(|slot| policy.touched(slot));
+            (0..80).for_each(|_| policy.pass());
+        }
+        assert!(policy.counts_are_doubted());
+        assert!((40..80).all(|slot| policy.count(slot) <= 2), "{:?}", policy.counts);
+    }
+
+    #[test]
+    fn who_waits_may_leave_from_among_others() {
+        let mut policy = filled(1_000);
+        (1_000..1_010).for_each(|slot| policy.inserted(slot, hash(slot)));
+        assert!(policy.window.len() > 2);
+        let second = policy.window[1];
+        policy.removed(second, hash(second));
+        assert!(!policy.window.contains(&second));
+        policy.validate();
+    }
+
+    #[test]
+    fn a_full_set_of_ghosts_forgets_the_lowest_count() {
+        let mut ghosts = Ghosts::default();
+        ghosts.make_room_for(1);
+        for (tag, count) in [(0, 5), (1, 9), (2, 3), (3, 7), (256, 1)] {
+            ghosts.remember(tag, count);
+        }
+        assert_eq!([0, 1, 2, 3, 256].map(|tag| ghosts.recall(tag)), [5, 9, 0, 7, 1]);
+        assert_eq!(ghosts.recall(1), 0, "who was recalled is forgotten");
     }
 
     #[test]

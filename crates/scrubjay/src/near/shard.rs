@@ -84,9 +84,11 @@ pub(super) struct Replaced<V> {
 pub(super) struct Swept<V> {
     pub(super) departed: Vec<Departed<V>>,
     pub(super) ended: bool,
-    /// Arrays that the shard has outlived: freeing them takes time, too.
-    _outlived: Option<(Index, Slots<V>)>,
+    /// What the shard has outlived: freeing it takes time, too.
+    _outlived: Option<Outlived<V>>,
 }
+
+type Outlived<V> = (Index, Slots<V>, Policy, Weights, Notes);
 
 impl<V> Default for Shard<V> {
     fn default() -> Self {
@@ -288,7 +290,7 @@ impl<V> Shard<V> {
     }
 
     /// Moves what is left into arrays of its size, if three quarters of the slots are vacant.
-    fn shrink(&mut self) -> Option<(Index, Slots<V>)> {
+    fn shrink(&mut self) -> Option<Outlived<V>> {
         let held = self.slots.held();
         if self.slots.len() < SMALL || held > self.slots.len() / 4 {
             return None;
@@ -307,7 +309,7 @@ impl<V> Shard<V> {
             self.notes.write(new_slot, notes.read(slot));
             self.policy.adopt(new_slot, &policy, slot);
         }
-        Some((index, slots))
+        Some((index, slots, policy, weights, notes))
     }
 
     fn deadline_written(&mut self, deadline: Moment) {
