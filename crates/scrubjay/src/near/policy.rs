@@ -1,17 +1,16 @@
 //! Who leaves when the cache is full: the least often asked for, among a few.
 //!
 //! An entry has a count of how often it was asked for, which a ghost keeps when it leaves, so that it has it back when it returns.
-//! Newcomers wait in a window, a hundredth of the whole; the oldest takes the place of a main entry if it counts more, else
-//! it leaves itself. That main entry is the least of the eight that a hand has just passed.
-//! The hand moves on only when somebody returns who had left, for whatever reason, so that a scan, of which nobody returns, ages nobody. It adds what was
-//! read since it last came by to the count. A read itself bumps a few bits in an array of bytes: no list, no log, no lock of its
-//! own.
+//! Newcomers wait in a window, a hundredth of the whole; the oldest takes the place of a main entry if it counts more, else it
+//! leaves itself. That main entry is the least of the eight that a hand has just passed.
+//! The hand moves on only when somebody returns who had left, so that a scan, of which nobody returns, ages nobody. It adds what
+//! was read since it last came by to the count. A read itself bumps a few bits in an array of bytes: no list, no log, no lock of
+//! its own.
 //! What was popular once may be so no longer. Therefore the hand compares two shares: of the entries of high counts that went
 //! unread for a turn, how many are read now; and of those of low counts that were read, how many are again. While these do
 //! better, counts are doubted: what goes unread loses half of its own each turn, and is high no longer.
 //!
-//! The ghosts are those of ARC (Megiddo, Modha, 2003), what they count is as in `TinyLFU` (Einziger, Friedman, Manes, 2017), and the
-//! window is the small queue of S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi, 2023). The constants were chosen by the traces of
+//! The window is the small queue of S3-FIFO (Yang, Zhang, Qiu, Yue, Rashmi, 2023). The constants were chosen by the traces of
 //! `bench/`. There, half or twice as much of one changes the mean hit ratio by a tenth of a point; only `HIGH_LEVELS` is delicate.
 //!
 //! The policy knows entries by slot number and hash alone: never a key, a value or a lock.
@@ -23,6 +22,8 @@ use std::{
     sync::atomic::{AtomicU8, Ordering},
 };
 
+use super::ghosts::{Ghosts, MOST};
+
 /// The window's share of the entries is one part in this many.
 const WINDOW_SHARE: usize = 100;
 /// Entries that a victim is the least of.
@@ -31,8 +32,6 @@ const SAMPLE: usize = 8;
 const MOST_SAMPLES: usize = 8;
 /// Slots that the hand moves on when somebody returns.
 const STRIDE: u8 = 4;
-/// The most that an entry counts.
-const MOST: u8 = 63;
 /// Once even the least of a sample counts more than this, all counts are halved.
 const MOST_LEAST: u8 = 24;
 /// A count is high that is more than so many times that of the least of a sample.
@@ -361,67 +360,6 @@ impl<const SAMPLES: i32> Average<SAMPLES> {
     }
 }
 
-/// The counts of those who have left: two cells for each entry held, in sets of four. A cell has ten bits of a hash and six of a
-/// count. One recall in 250 is a mistake, which costs a wrong count.
-#[derive(Debug, Default)]
-struct Ghosts(Vec<[u16; WAYS]>);
-
-/// Cells for each entry held.
-const CELLS: usize = 2;
-/// Cells of a set.
-const WAYS: usize = 4;
-/// Of so many who drive another out, one makes the rest of the set count less.
-const AGEING: u32 = 16;
-/// The part of a cell that counts; nobody is remembered who does not.
-const COUNT: u16 = MOST as u16;
-
-impl Ghosts {
-    /// A cache that never evicts remembers nobody. One that grows forgets: it has evicted nothing that matters yet.
-    fn make_room_for(&mut self, entries: usize) {
-        let sets = (entries * CELLS).div_ceil(WAYS);
-        if sets > self.0.len() {
-            self.0 = vec![[0; WAYS]; sets + sets / 8 + 1];
-        }
-    }
-
-    fn remember(&mut self, hash: u32, count: u8) {
-        let set = self.set(hash);
-        let Some(set) = self.0.get_mut(set) else { return };
-        // The lowest count gives way; of several, any.
-        let ways = (0..WAYS).map(|way| (way + hash as usize / 64) % WAYS);
-        let Some(least) = ways.min_by_key(|&way| set[way] & COUNT) else { return };
-        // Now and then the others count less from now on, so that nobody stays for good.
-        if set[least] & COUNT > 0 && (hash / 256).is_multiple_of(AGEING) {
-            set.iter_mut().for_each(|cell| *cell -= u16::from(*cell & COUNT > 1));
-        }
-        set[least] = tag(hash) | u16::from(count);
-    }
-
-    /// What the entry of `hash` counted when it left, which is forgotten; 0 if nobody knows.
-    fn recall(&mut self, hash: u32) -> u8 {
-        let set = self.set(hash);
-        let cell = self
-            .0
-            .get_mut(set)
-            .and_then(|set| set.iter_mut().find(|cell| **cell & !COUNT == tag(hash) && **cell & COUNT > 0));
-        cell.map_or(0, |cell| (mem::take(cell) & COUNT) as u8)
-    }
-
-    fn halve(&mut self) {
-        self.0.iter_mut().flatten().for_each(|cell| *cell = (*cell & !COUNT) | ((*cell & COUNT) / 2));
-    }
-
-    /// The high bits choose the set, so that the low ones tell its visitors apart.
-    fn set(&self, hash: u32) -> usize {
-        ((u64::from(hash) * self.0.len() as u64) >> 32) as usize
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the low bits are the tag")]
-fn tag(hash: u32) -> u16 {
-    (hash as u16) << COUNT.count_ones()
-}
-
 #[cfg(test)]
 impl Policy {
     /// The slots of all entries, after checking that counts and places agree.
@@ -544,17 +482,6 @@ mod tests {
         policy.removed(second, hash(second));
         assert!(!policy.window.contains(&second));
         policy.validate();
-    }
-
-    #[test]
-    fn a_full_set_of_ghosts_forgets_the_lowest_count() {
-        let mut ghosts = Ghosts::default();
-        ghosts.make_room_for(1);
-        for (tag, count) in [(0, 5), (1, 9), (2, 3), (3, 7), (256, 1)] {
-            ghosts.remember(tag, count);
-        }
-        assert_eq!([0, 1, 2, 3, 256].map(|tag| ghosts.recall(tag)), [5, 9, 0, 7, 1]);
-        assert_eq!(ghosts.recall(1), 0, "who was recalled is forgotten");
     }
 
     #[test]
