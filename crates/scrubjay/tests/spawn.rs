@@ -39,3 +39,13 @@ async fn every_verb(cache: Cache<i64>, key: String) -> Result<()> {
     }
     cache.close().await
 }
+
+#[test]
+#[should_panic(expected = "polled after it had answered")]
+fn a_request_that_has_answered_must_not_be_polled_again() {
+    let cache = Cache::<u32>::memory();
+    let mut request = std::pin::pin!(cache.get("key"));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(request.as_mut().poll(&mut context).is_ready());
+    let _ = request.as_mut().poll(&mut context);
+}

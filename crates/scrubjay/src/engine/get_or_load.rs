@@ -55,7 +55,8 @@ impl<V: Clone + Send + Sync + 'static, L: Loader<V>> Command<V> for GetOrLoad<'_
     const OPERATION: Operation = Operation::GetOrLoad;
     single_key!();
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as of `get`")]
     fn near(&mut self, engine: &Engine<V>, options: &Options<'_>) -> Result<Option<Self::Output>> {
         let (Some(near), Reading::Everywhere) = (&engine.near, self.choices.reading) else { return Ok(None) };
         let key = engine.qualify(&self.key, options);

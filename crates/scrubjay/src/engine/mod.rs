@@ -159,7 +159,8 @@ impl<V: Clone + Send + Sync + 'static> Engine<V> {
     /// [`finish`](Self::finish) in the far tier.
     ///
     /// The answer is handed on as the near tier gave it and the rest goes by reference: moving either costs more than it does.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the answer's way through memory costs a hit more than all else here")]
     pub(crate) fn try_near<'a, C: Command<V>>(
         &'a self,
         command: &mut C,

@@ -22,6 +22,8 @@ use crate::{Result, Ttl, plugin::Observation};
 pub struct Request<'a, V, C: Command<V> + 'a> {
     engine: &'a Engine<V>,
     state: State<'a, C, C::Output>,
+    /// The near tier has answered. Not a state: dropping the command there and then would send the answer through memory.
+    answered: bool,
 }
 
 enum State<'a, C, T> {
@@ -36,7 +38,7 @@ impl<'a, V, C: Command<V>> Request<'a, V, C> {
     }
 
     pub(crate) fn with_options(engine: &'a Engine<V>, command: C, options: Options<'a>) -> Self {
-        Self { engine, state: State::Ready { command, options } }
+        Self { engine, state: State::Ready { command, options }, answered: false }
     }
 
     /// Uses `namespace` instead of the cache's; an empty one means none.
@@ -77,7 +79,7 @@ impl<'a, V, C: Command<V>> Request<'a, V, C> {
             State::Ready { command, options } => State::Ready { command: change(command), options },
             State::Running(_) | State::Finished => State::Finished,
         };
-        Request { engine: self.engine, state }
+        Request { engine: self.engine, state, answered: self.answered }
     }
 
     fn change_options(&mut self, change: impl FnOnce(&mut Options<'a>)) {
@@ -101,22 +103,17 @@ where
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let engine = self.engine;
+        if self.answered {
+            polled_again();
+        }
         let State::Ready { command, options } = &mut self.state else { return self.poll_far(context) };
         let mut observation = None;
-        match engine.try_near(command, options, &mut observation) {
-            Ok(None) => {
-                self.start_far(observation);
-                self.poll_far(context)
-            }
-            Ok(Some(answer)) => {
-                self.finish();
-                Poll::Ready(Ok(answer))
-            }
-            Err(error) => {
-                self.finish();
-                Poll::Ready(Err(error))
-            }
-        }
+        let Some(answer) = engine.try_near(command, options, &mut observation).transpose() else {
+            self.start_far(observation);
+            return self.poll_far(context);
+        };
+        self.answered = true;
+        Poll::Ready(answer)
     }
 }
 
@@ -126,10 +123,6 @@ where
     V: Clone + Send + Sync + 'static,
     C: Command<V> + 'a,
 {
-    fn finish(&mut self) {
-        self.state = State::Finished;
-    }
-
     #[inline(never)]
     fn start_far(&mut self, observation: Option<Box<Observation<'a>>>) {
         if let State::Ready { command, options } = mem::replace(&mut self.state, State::Finished) {
@@ -141,14 +134,20 @@ where
     fn poll_far(&mut self, context: &mut Context<'_>) -> Poll<Result<C::Output>> {
         match &mut self.state {
             State::Running(answer) => answer.as_mut().poll(context),
-            _ => panic!("a request was polled after it had answered"),
+            _ => polled_again(),
         }
     }
+}
+
+#[cold]
+fn polled_again() -> ! {
+    panic!("a request was polled after it had answered")
 }
 
 impl<V, C: Command<V>> fmt::Debug for Request<'_, V, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
+            _ if self.answered => "finished",
             State::Ready { .. } => "ready",
             State::Running(_) => "running",
             State::Finished => "finished",
