@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -198,6 +198,39 @@ fn a_panic_in_a_blocking_batch_is_told_to_all_who_wait() {
     assert!(leader.join().is_err(), "the panic is the leader's");
     let std::task::Poll::Ready(answer) = waiting.poll(&mut context) else { panic!("who waits is told") };
     assert!(answer.unwrap_err().to_string().contains("panicked"));
+}
+
+/// A value that can be copied, but not always.
+struct Fragile<'f>(&'f AtomicBool);
+
+impl Clone for Fragile<'_> {
+    fn clone(&self) -> Self {
+        assert!(!self.0.swap(false, Ordering::SeqCst), "on purpose");
+        Self(self.0)
+    }
+}
+
+#[test]
+fn a_clone_that_panics_as_a_load_lands_leaves_nobody_waiting() {
+    static BREAKS: AtomicBool = AtomicBool::new(false);
+    let cache = Cache::<Fragile<'static>>::memory();
+    let (open, gate) = tokio::sync::oneshot::channel::<()>();
+    let load = |_| async {
+        gate.await.unwrap();
+        Ok::<_, Error>(Outcome::DontStore(Fragile(&BREAKS)))
+    };
+    let mut leading = Box::pin(async { cache.get_or_load_with("key", load).await });
+    let mut waiting =
+        std::pin::pin!(async { cache.get_or_load("key", || async { Ok::<_, Error>(Fragile(&BREAKS)) }).await });
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(leading.as_mut().poll(&mut context).is_pending() && waiting.as_mut().poll(&mut context).is_pending());
+    open.send(()).unwrap();
+    BREAKS.store(true, Ordering::SeqCst);
+    let landing = std::panic::AssertUnwindSafe(|| leading.as_mut().poll(&mut context).is_ready());
+    assert!(std::panic::catch_unwind(landing).is_err());
+    drop(leading);
+    let std::task::Poll::Ready(answer) = waiting.poll(&mut context) else { panic!("who waits loads for itself") };
+    assert!(answer.is_ok());
 }
 
 #[tokio::test]
