@@ -22,7 +22,10 @@ use std::{
     sync::atomic::{AtomicU8, Ordering},
 };
 
-use super::ghosts::{Ghosts, MOST};
+use super::{
+    ghosts::{Ghosts, MOST},
+    slots::lengthen,
+};
 
 /// The window's share of the entries is one part in this many.
 const WINDOW_SHARE: usize = 100;
@@ -50,8 +53,8 @@ pub(super) struct Policy {
     hand: usize,
     /// Slots that the hand has yet to pass.
     due: u8,
-    /// Victims sought since somebody last came in.
-    victims: usize,
+    /// Where the next search ends, if somebody was sought since somebody last came in.
+    resume: Option<usize>,
     /// What the least of a sample counts, on average.
     level: Average<32>,
     /// The share of those with a high count, unread for a turn of the hand, that are read in the next.
@@ -70,7 +73,7 @@ impl Default for Policy {
             window: VecDeque::new(),
             hand: 0,
             due: 0,
-            victims: 0,
+            resume: None,
             level: Average::of(1, 1),
             favourites: Average::of(1, 2),
             fresh: Average::of(1, 2),
@@ -83,7 +86,7 @@ impl Policy {
     /// A new entry lives in `slot`.
     pub(super) fn inserted(&mut self, slot: u32, hash: u32) {
         self.held += 1;
-        self.victims = 0;
+        self.resume = None;
         let before = self.ghosts.recall(hash);
         if before > 0 {
             self.due = STRIDE;
@@ -126,11 +129,11 @@ impl Policy {
         for _ in 0..mem::take(&mut self.due) {
             self.pass();
         }
+        let is_first = self.resume.is_none();
         let least = self.least();
-        if let (Some(slot), 0) = (least, self.victims) {
+        if let Some(slot) = least.filter(|_| is_first) {
             self.learn(self.count(slot));
         }
-        self.victims += 1;
         let newcomer = self.window.front().map(|&slot| slot as usize);
         let victim = match (least, newcomer) {
             (Some(least), Some(newcomer)) if self.window_is_full() => {
@@ -197,7 +200,7 @@ impl Policy {
     /// If many are to leave at once, each is the least of another group: else the first groups would lose their favourites.
     fn least(&mut self) -> Option<usize> {
         let slots = self.standings.len();
-        let mut end = (self.hand + slots - self.victims * SAMPLE % slots) % slots;
+        let mut end = self.resume.unwrap_or(self.hand);
         for _ in 0..MOST_SAMPLES {
             if end < SAMPLE {
                 end = slots;
@@ -209,6 +212,7 @@ impl Policy {
             // No sum is as high as those who stand aside.
             let ranks = (counts + (standings & each(Standing::READS))) | (standings & each(Standing::ASIDE));
             let lowest = ranks.to_le_bytes().into_iter().fold(u8::MAX, u8::min);
+            self.resume = Some(start);
             if lowest < Standing::ASIDE {
                 return Some(start + last(ranks, lowest));
             }
@@ -261,14 +265,8 @@ impl Policy {
     #[cold]
     fn extend(&mut self, slots: usize) {
         let slots = slots.next_multiple_of(SAMPLE);
-        if slots > self.counts.capacity() {
-            // By an eighth, as the slots grow.
-            let more = slots - self.counts.len() + slots / 8;
-            self.standings.reserve_exact(more);
-            self.counts.reserve_exact(more);
-        }
-        self.standings.resize_with(slots, || Standing::new(Standing::VACANT));
-        self.counts.resize(slots, 0);
+        lengthen(&mut self.standings, slots, || Standing::new(Standing::VACANT));
+        lengthen(&mut self.counts, slots, || 0);
     }
 }
 

@@ -104,11 +104,7 @@ impl<V> Slots<V> {
         self.used += 1;
         let (block, place) = (number as usize / BLOCK, number as usize % BLOCK);
         if block == self.entries.len() {
-            // By an eighth, not to twice the size: half-empty arrays would be the largest part of an entry's overhead.
-            if block == self.entries.capacity() {
-                self.entries.reserve_exact((block / 8).max(1));
-            }
-            self.entries.push(Block(array::from_fn(|_| Slot::Vacant { next: NONE })));
+            lengthen(&mut self.entries, block + 1, || Block(array::from_fn(|_| Slot::Vacant { next: NONE })));
         }
         self.entries[block].0[place] = Slot::Held(entry);
         number
@@ -123,6 +119,15 @@ impl<V> Slots<V> {
         self.held -= 1;
         Some(entry)
     }
+}
+
+/// Makes `items` as long as that. Their room grows by an eighth, not to twice the size: half-empty arrays would be the largest part
+/// of an entry's overhead.
+pub(super) fn lengthen<T>(items: &mut Vec<T>, length: usize, new: impl FnMut() -> T) {
+    if length > items.capacity() {
+        items.reserve_exact((length - items.len()).max(items.len() / 8));
+    }
+    items.resize_with(length, new);
 }
 
 /// Namespace and key, one after the other: in the entry itself if they are short, as nearly all are. That saves a read its

@@ -1,5 +1,7 @@
 //! What entries weigh: nothing is stored as long as each weighs one, as all do in a cache that counts entries.
 
+use super::slots::lengthen;
+
 #[derive(Debug, Default)]
 pub(super) struct Weights(Vec<u32>);
 
@@ -18,11 +20,7 @@ impl Weights {
         }
         let slots = slot as usize + 1;
         if slots > self.0.len() {
-            // By an eighth, as the slots grow.
-            if slots > self.0.capacity() {
-                self.0.reserve_exact(slots - self.0.len() + slots / 8);
-            }
-            self.0.resize(slots, 1);
+            lengthen(&mut self.0, slots, || 1);
         }
         self.0[slot as usize] = weight;
     }
