@@ -1,15 +1,10 @@
 //! The cases: who is asked ([`Subject`]), what for ([`Operation`]), and by which [`Plugins`] it is observed.
 
-use std::{
-    fmt,
-    hint::black_box,
-    pin::pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-    time::Duration,
-};
+use std::{fmt, hint::black_box, sync::Arc, time::Duration};
 
 use scrubjay::{Cache, Memory, Result, blocking, far::MemoryStore, plugin::Plugin, serializer::Json};
+
+use crate::at_once::at_once;
 
 /// Entries in every cache, all of them asked for in turn; there is room for five times as many, so none is evicted.
 const HOT_KEYS: usize = 2_000;
@@ -243,14 +238,6 @@ impl<V: Clone> Ask<V> for quick_cache::sync::Cache<String, V> {
 
     fn set(&self, key: &str, value: V) {
         self.insert(key.to_owned(), value);
-    }
-}
-
-/// What a future answers that waits for nothing.
-fn at_once<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => unreachable!("a store in this process answers at the first poll"),
     }
 }
 

@@ -4,6 +4,7 @@
 //! what their instructions are counted of. The [`engines`] compete in [`disciplines`] and on [`traces`]. `README.md` tells
 //! the method and the goals.
 
+pub mod at_once;
 pub mod cases;
 pub mod disciplines;
 pub mod engines;

@@ -7,13 +7,12 @@
 
 use std::{
     hint::black_box,
-    pin::pin,
     sync::{Barrier, LazyLock},
-    task::{Context, Poll, Waker},
     thread,
 };
 
 use scrubjay_bench::{
+    at_once::at_once,
     gauge::{Spent, spent},
     table::{header, median, row},
 };
@@ -133,13 +132,5 @@ fn race(call: fn(u64, u32) -> u64, threads: u32) -> Spent {
 fn batch(call: fn(u64, u32) -> u64, calls: u32) {
     for (user, page) in contestants::pairs().take(calls as usize) {
         black_box(call(black_box(user), black_box(page)));
-    }
-}
-
-/// The answer of a future that does not wait.
-fn at_once<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("a hit waits for nothing"),
     }
 }

@@ -1,16 +1,12 @@
 //! `Memory<V>`: an optional ttl per entry. It has no single flight of its own; that is `Cache::get_or_load`'s, which takes part
 //! in its two faces.
 
-use std::{
-    convert::Infallible,
-    pin::pin,
-    task::{Context, Poll, Waker},
-    time::Duration,
-};
+use std::{convert::Infallible, time::Duration};
 
 use scrubjay::{Cache, Memory, blocking};
 
 use super::{Engine, LONG, Race, Value, value};
+use crate::at_once::at_once;
 
 struct Near {
     memory: Memory<Value>,
@@ -52,26 +48,17 @@ pub(super) fn cache_async(capacity: usize) -> Box<dyn Race> {
 impl Engine for Async {
     #[inline]
     fn get(&self, key: &str) -> Option<Value> {
-        ready(async { self.0.get(key).await }).ok().flatten()
+        at_once(async { self.0.get(key).await }).ok().flatten()
     }
 
     #[inline]
     fn set(&self, key: &str, value: Value) {
-        drop(ready(async { self.0.set(key, value).await }));
+        drop(at_once(async { self.0.set(key, value).await }));
     }
 
     #[inline]
     fn load(&self, key: &str) -> Option<Value> {
-        ready(async { self.0.get_or_load(key, || async { Ok::<_, Infallible>(value()) }).await }).ok()
-    }
-}
-
-/// What `future` answers at its first poll.
-#[inline]
-fn ready<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("nobody else loads this key"),
+        at_once(async { self.0.get_or_load(key, || async { Ok::<_, Infallible>(value()) }).await }).ok()
     }
 }
 
